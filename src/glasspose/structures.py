@@ -116,3 +116,15 @@ class Poses:
         box = [round(float(v), 2) for v in self.boxes[n]]
         track = {} if self.track_ids is None else {"track": int(self.track_ids[n])}
         return {"box": box, "score": round(float(self.person_scores[n]), 4), **track, "keypoints": keypoints}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled people who share a skeleton, in a fixed order."""
+
+    name: str
+    skeleton: Skeleton
+    annotations: Sequence[Annotation]
+
+    def __len__(self) -> int:
+        return len(self.annotations)
