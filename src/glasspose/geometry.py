@@ -9,8 +9,9 @@ Matrices are (2, 3) float64 and map (x, y) of keypoints; `transform` applies the
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 Matrix = Float[np.ndarray, "2 3"]
 Box = Float[np.ndarray, " 4"]
@@ -84,3 +85,21 @@ def inside(points: Float[np.ndarray, "*any 2"], size: tuple[int, int]) -> Bool[n
     points = np.asarray(points)
     within: np.ndarray = ((points >= -0.5) & (points < np.array([size[1], size[0]]) - 0.5)).all(-1)
     return within
+
+
+PADDING = (124, 116, 104)
+"""What lies outside a picture: the mean colour of photographs (ImageNet), which normalisation takes to about zero."""
+
+
+def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Matrix, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture through an affine matrix, on a canvas of `size` (height, width); `PADDING` where it has no pixels.
+
+    Where the matrix shrinks by two or more, whole pixels are averaged first, so that fine patterns do not alias.
+    """
+    shrink = int(1.0 / max(scale_of(matrix), 1e-6))
+    if shrink >= 2:
+        small = (max(1, -(-image.shape[0] // shrink)), max(1, -(-image.shape[1] // shrink)))
+        matrix = compose(matrix, invert(resize_matrix(image.shape[:2], small)))
+        image = cv2.resize(image, small[::-1], interpolation=cv2.INTER_AREA)
+    warped: np.ndarray = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=PADDING)
+    return warped

@@ -1,0 +1,10 @@
+"""Codecs pair how keypoints are taught with how they are read off. `build_codec` makes one from its configuration."""
+
+from glasspose.codecs.heatmap import HeatmapCodec
+from glasspose.configs.codecs import Codec
+from glasspose.skeletons import Skeleton
+
+
+def build_codec(config: Codec, skeleton: Skeleton, input_size: tuple[int, int], stride: int) -> HeatmapCodec:
+    """The codec for one skeleton, one input size (height, width) and the stride of one network."""
+    return HeatmapCodec(config, len(skeleton), input_size, stride)

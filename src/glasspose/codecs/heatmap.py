@@ -1,0 +1,149 @@
+"""Heatmaps: keypoints to Gaussians, the loss between maps, and maps back to keypoints with sub-pixel places.
+
+Letters: B batch, S stacks, K keypoints, H W input, h w heatmap. Keypoints are (x, y) in input pixels, centres at integers.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glasspose.configs.codecs import Heatmap
+
+
+class HeatmapCodec(nn.Module):
+    """One map for each keypoint. The target is a Gaussian of peak 1 around the exact place, never rounded to the grid.
+
+    A keypoint outside the input has an all-zero target and is supervised: so the network learns to say "not in the picture". A keypoint
+    without a label is masked, unless `unlabelled = "zero"`.
+    """
+
+    grid_x: Tensor
+    grid_y: Tensor
+
+    def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int], stride: int) -> None:
+        super().__init__()
+        self.config = config
+        self.output_channels = keypoints
+        self.input_size = input_size
+        self.size = (input_size[0] // stride, input_size[1] // stride)
+        self.stride = stride
+        self.register_buffer("grid_x", torch.arange(self.size[1], dtype=torch.float32), persistent=False)
+        self.register_buffer("grid_y", torch.arange(self.size[0], dtype=torch.float32), persistent=False)
+
+    def to_heatmap(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
+        """Input pixels to heatmap pixels."""
+        return (keypoints + 0.5) / self.stride - 0.5
+
+    def to_input(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
+        """Heatmap pixels to input pixels."""
+        return (keypoints + 0.5) * self.stride - 0.5
+
+    def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, "B K h w"]:
+        """The target maps; zero where a keypoint is not labelled or outside the input."""
+        limit = torch.tensor([self.input_size[1], self.input_size[0]], dtype=keypoints.dtype, device=keypoints.device) - 0.5
+        drawn = labelled & (keypoints >= -0.5).all(-1) & (keypoints < limit).all(-1)
+        place = self.to_heatmap(torch.where(drawn[..., None], keypoints, 0.0))
+        scale = -0.5 / self.config.sigma**2
+        rows = torch.exp(scale * (self.grid_y - place[..., 1:]) ** 2)  # (B, K, h)
+        columns = torch.exp(scale * (self.grid_x - place[..., :1]) ** 2)  # (B, K, w)
+        return (rows * drawn[..., None])[..., :, None] * columns[..., None, :]
+
+    def supervised(self, labelled: Bool[Tensor, "B K"]) -> Bool[Tensor, "B K"]:
+        """Which keypoints the loss counts. The trainer divides by their number over all processes and micro-batches."""
+        return labelled if self.config.unlabelled == "mask" else torch.ones_like(labelled)
+
+    def loss(
+        self, output: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]
+    ) -> Float[Tensor, " S"]:
+        """For each stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
+        target = self.encode(keypoints, labelled)[:, None]
+        per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](output.float(), target)
+        counted = self.supervised(labelled)[:, None]
+        total: Tensor = (per_pixel.mean((-2, -1)) * counted).sum((0, 2))
+        return total
+
+    def _weighted_error(self, output: Tensor, target: Tensor) -> Tensor:
+        return torch.where(target > 0.01, self.config.positive_weight, 1.0) * (output - target) ** 2
+
+    def activate(self, output: Float[Tensor, "*any h w"]) -> Float[Tensor, "*any h w"]:
+        """Raw output to heat: the identity, or the sigmoid where the focal loss trained logits."""
+        return output.sigmoid() if self.config.loss == "focal" else output
+
+    def decode(self, heatmaps: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+        """Activated maps of one stack to keypoints in input pixels and their scores (the peak's height, 0 to 1)."""
+        heatmaps = heatmaps.float()
+        score, flat = heatmaps.flatten(2).max(-1)
+        place = torch.stack([flat % self.size[1], flat // self.size[1]], dim=-1)  # (B, K, 2) x, y
+        if self.config.decoder == "dark":
+            offset = _dark_offset(_smooth(heatmaps, self.config.sigma), place)
+        elif self.config.decoder == "quarter":
+            offset = _quarter_offset(heatmaps, place)
+        else:
+            offset = torch.zeros_like(place, dtype=torch.float32)
+        return self.to_input(place + offset), score.clamp(0.0, 1.0)
+
+
+def _squared_error(output: Tensor, target: Tensor) -> Tensor:
+    return (output - target) ** 2
+
+
+def _focal(output: Tensor, target: Tensor) -> Tensor:
+    """CenterNet's focal loss on logits; the pixel nearest to the keypoint is the positive one."""
+    positive = (target == target.amax((-2, -1), keepdim=True)) & (target > 0)
+    chance = output.sigmoid()
+    hit = -((1 - chance) ** 2) * functional.logsigmoid(output)
+    miss = -((1 - target) ** 4) * chance**2 * functional.logsigmoid(-output)
+    return torch.where(positive, hit, miss)
+
+
+def _window(heatmaps: Float[Tensor, "B K h w"], place: Tensor, reach: int) -> Float[Tensor, "B K n n"]:
+    """The (2 reach + 1)² values around each place; coordinates beyond the border are clamped to it."""
+    height, width = heatmaps.shape[-2:]
+    step = torch.arange(-reach, reach + 1, device=heatmaps.device)
+    xs = (place[..., 0, None] + step).clamp(0, width - 1)
+    ys = (place[..., 1, None] + step).clamp(0, height - 1)
+    flat = (ys[..., :, None] * width + xs[..., None, :]).flatten(2)
+    return heatmaps.flatten(2).gather(2, flat).unflatten(2, (len(step), len(step)))
+
+
+def _quarter_offset(heatmaps: Tensor, place: Tensor) -> Float[Tensor, "B K 2"]:
+    """A quarter pixel towards the higher neighbour on each axis; none on the border of the map."""
+    near = _window(heatmaps, place, 1)
+    step = torch.stack([near[..., 1, 2] - near[..., 1, 0], near[..., 2, 1] - near[..., 0, 1]], dim=-1).sign() * 0.25
+    return step * _away_from_border(heatmaps, place, 1)
+
+
+def _dark_offset(smooth: Tensor, place: Tensor) -> Float[Tensor, "B K 2"]:
+    """One Newton step to the maximum of the log of the map; none within two pixels of the border, never more than two pixels."""
+    p = _window(smooth, place, 2).clamp_min(1e-10).log()
+    dx, dy = (p[..., 2, 3] - p[..., 2, 1]) / 2, (p[..., 3, 2] - p[..., 1, 2]) / 2
+    dxx = (p[..., 2, 4] - 2 * p[..., 2, 2] + p[..., 2, 0]) / 4
+    dyy = (p[..., 4, 2] - 2 * p[..., 2, 2] + p[..., 0, 2]) / 4
+    dxy = (p[..., 3, 3] - p[..., 1, 3] - p[..., 3, 1] + p[..., 1, 1]) / 4
+    determinant = dxx * dyy - dxy**2
+    solvable = determinant.abs() > 1e-12
+    safe = torch.where(solvable, determinant, 1.0)
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=-1) / safe[..., None]
+    usable = solvable[..., None] & _away_from_border(smooth, place, 2)
+    return torch.where(usable, step, 0.0).clamp(-2.0, 2.0)
+
+
+def _away_from_border(heatmaps: Tensor, place: Tensor, distance: int) -> Bool[Tensor, "B K 1"]:
+    limit = torch.tensor([heatmaps.shape[-1], heatmaps.shape[-2]], device=place.device) - distance
+    return ((place >= distance) & (place < limit)).all(-1, keepdim=True)
+
+
+def _smooth(heatmaps: Float[Tensor, "B K h w"], sigma: float) -> Float[Tensor, "B K h w"]:
+    """Gaussian smoothing, so that the log is close to a parabola, as DARK asks for.
+
+    Never wider than one pixel: wider kernels reach past the border and pull keypoints near it away (0.05 px at 3 px inside for sigma 2).
+    """
+    sigma = min(sigma, 1.0)
+    reach = round(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=heatmaps.device) / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    flat = heatmaps.flatten(0, 1)[:, None]
+    flat = functional.conv2d(flat, kernel.view(1, 1, -1, 1), padding=(reach, 0))
+    flat = functional.conv2d(flat, kernel.view(1, 1, 1, -1), padding=(0, reach))
+    return flat[:, 0].unflatten(0, heatmaps.shape[:2])
