@@ -64,6 +64,10 @@ class Batch:
         """The same batch on another device."""
         return Batch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
 
+    def part(self, start: int, end: int) -> "Batch":
+        """The people from `start` up to `end`."""
+        return Batch(**{f.name: getattr(self, f.name)[start:end] for f in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Poses:

@@ -5,6 +5,6 @@ from glasspose.configs.codecs import Codec
 from glasspose.skeletons import Skeleton
 
 
-def build_codec(config: Codec, skeleton: Skeleton, input_size: tuple[int, int], stride: int) -> HeatmapCodec:
-    """The codec for one skeleton, one input size (height, width) and the stride of one network."""
-    return HeatmapCodec(config, len(skeleton), input_size, stride)
+def build_codec(config: Codec, skeleton: Skeleton, input_size: tuple[int, int]) -> HeatmapCodec:
+    """The codec for one skeleton and one input size (height, width)."""
+    return HeatmapCodec(config, len(skeleton), input_size)

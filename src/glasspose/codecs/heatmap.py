@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from glasspose.configs.codecs import Heatmap
 
+STRIDE = 4
+"""Input pixels for one heatmap pixel, as in every network here."""
+
 
 class HeatmapCodec(nn.Module):
     """One map for each keypoint. The target is a Gaussian of peak 1 around the exact place, never rounded to the grid.
@@ -21,23 +24,22 @@ class HeatmapCodec(nn.Module):
     grid_x: Tensor
     grid_y: Tensor
 
-    def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int], stride: int) -> None:
+    def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int]) -> None:
         super().__init__()
         self.config = config
         self.output_channels = keypoints
         self.input_size = input_size
-        self.size = (input_size[0] // stride, input_size[1] // stride)
-        self.stride = stride
+        self.size = (input_size[0] // STRIDE, input_size[1] // STRIDE)
         self.register_buffer("grid_x", torch.arange(self.size[1], dtype=torch.float32), persistent=False)
         self.register_buffer("grid_y", torch.arange(self.size[0], dtype=torch.float32), persistent=False)
 
     def to_heatmap(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
         """Input pixels to heatmap pixels."""
-        return (keypoints + 0.5) / self.stride - 0.5
+        return (keypoints + 0.5) / STRIDE - 0.5
 
     def to_input(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
         """Heatmap pixels to input pixels."""
-        return (keypoints + 0.5) * self.stride - 0.5
+        return (keypoints + 0.5) * STRIDE - 0.5
 
     def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, "B K h w"]:
         """The target maps; zero where a keypoint is not labelled or outside the input."""
@@ -53,15 +55,21 @@ class HeatmapCodec(nn.Module):
         """Which keypoints the loss counts. The trainer divides by their number over all processes and micro-batches."""
         return labelled if self.config.unlabelled == "mask" else torch.ones_like(labelled)
 
-    def loss(
+    def losses(
         self, output: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]
-    ) -> Float[Tensor, " S"]:
-        """For each stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
+    ) -> Float[Tensor, "B S"]:
+        """For each person and stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
         target = self.encode(keypoints, labelled)[:, None]
         per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](output.float(), target)
         counted = self.supervised(labelled)[:, None]
-        total: Tensor = (per_pixel.mean((-2, -1)) * counted).sum((0, 2))
+        total: Tensor = (per_pixel.mean((-2, -1)) * counted).sum(2)
         return total
+
+    def zero_loss(self, keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """The loss of maps without any peak: what training is stuck at when it has collapsed."""
+        flat = -4.6 if self.config.loss == "focal" else 0.0
+        output = torch.full((*labelled.shape[:1], 1, self.output_channels, *self.size), flat, device=keypoints.device)
+        return self.losses(output, keypoints, labelled)[:, 0]
 
     def _weighted_error(self, output: Tensor, target: Tensor) -> Tensor:
         return torch.where(target > 0.01, self.config.positive_weight, 1.0) * (output - target) ** 2

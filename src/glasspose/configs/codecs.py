@@ -22,4 +22,5 @@ class Heatmap(Config):
     """Keypoints without a label: left out of the loss, or taught as absent, as some of the documents do."""
 
 
-Codec = Annotated[Heatmap, Field(discriminator="kind")]
+Codec = Heatmap
+"""Any codec; more become a union discriminated by `kind`."""

@@ -36,4 +36,5 @@ class Hourglass(Config):
         return self
 
 
-Model = Annotated[Hourglass, Field(discriminator="kind")]
+Model = Hourglass
+"""Any model; more become a union discriminated by `kind`."""

@@ -12,8 +12,6 @@ from torch.nn import functional
 
 from glasspose.configs.models import Hourglass
 
-STRIDE = 4
-
 
 class Residual(nn.Module):
     """Pre-activation bottleneck: 1x1 (out/2), 3x3 (out/2), 1x1 (out), added to the input (a bare 1x1 where the widths differ)."""
@@ -62,8 +60,6 @@ class StackedHourglass(nn.Module):
     `outputs` is the number of channels of the head, as the codec asks for. With 256 channels, depth 4 and 16 keypoints the network
     has 3.43, 6.57, 12.86 and 25.43 million parameters for 1, 2, 4 and 8 stacks.
     """
-
-    stride = STRIDE
 
     def __init__(self, config: Hourglass, outputs: int) -> None:
         super().__init__()

@@ -1,0 +1,163 @@
+"""Crash-safe state of a run, and weights with their cards. No pickle: tensors are safetensors, everything else is JSON in their header.
+
+A checkpoint is one file: a SHA-256 (64 hex digits and a newline), then safetensors. `last.ckpt` is replaced in one step and the one before
+it is kept as `previous.ckpt`, so that at every moment one of the two is whole.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from glasspose.configs.codecs import Codec
+from glasspose.configs.models import Model
+from glasspose.errors import GlassposeError, WeightsError
+from glasspose.files import sync_folder, write_atomically
+from glasspose.network import PoseNetwork
+from glasspose.skeletons import skeleton_from_json
+
+SHIPPED = Path(__file__).parent / "weights"
+HASH_LINE = 65
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], name: str = "last") -> None:
+    """Write `NAME.ckpt`, keeping the file that was there as `previous.ckpt` if it is the last one. Refuses numbers that are not finite."""
+    broken = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"not saved: {broken[0]} and {len(broken) - 1} more tensors are not finite", "Lower the learning rate and resume")
+    payload = safetensors.torch.save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, {"state": json.dumps(state)})
+    path = folder / f"{name}.ckpt"
+    if name == "last" and path.exists():
+        path.replace(folder / "previous.ckpt")
+        sync_folder(folder)
+    write_atomically(path, hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+
+
+def load_checkpoint(folder: Path, name: str = "last") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of `NAME.ckpt`; where the last one is damaged or missing, of the one before it. WeightsError where none can be read."""
+    problems = []
+    for path in (folder / f"{name}.ckpt", folder / "previous.ckpt"):
+        try:
+            return _read_checkpoint(path)
+        except WeightsError as problem:
+            problems.append(problem)
+    raise problems[0]
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        content = path.read_bytes()
+        digest, payload = content[: HASH_LINE - 1], content[HASH_LINE:]
+        if hashlib.sha256(payload).hexdigest().encode() != digest:
+            raise WeightsError(f"{path} is damaged: its checksum differs", "Resume from another checkpoint")
+        length = int.from_bytes(payload[:8], "little")
+        state = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"]["state"])
+        return safetensors.torch.load(payload), state
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is not there", "Train without --resume, or name the run's folder with --out") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as problem:
+        raise WeightsError(f"{path} is not a checkpoint ({type(problem).__name__})", "Resume from another checkpoint") from None
+
+
+def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> None:
+    """Write `NAME.safetensors` in half precision and its card `NAME.json`, which holds what is needed to build the network again."""
+    tensors = {key: _halved(value) for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    payload = safetensors.torch.save(tensors)
+    described = {
+        "format": "glasspose.weights",
+        "version": 1,
+        "name": path.stem,
+        "model": network.model_config.model_dump(mode="json"),
+        "codec": network.codec_config.model_dump(mode="json"),
+        "skeleton": network.skeleton.to_json(),
+        "sha256": hashlib.sha256(payload).hexdigest(),
+        **card,
+    }
+    write_atomically(path.with_suffix(".safetensors"), payload)
+    write_atomically(path.with_suffix(".json"), (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _halved(value: Tensor) -> Tensor:
+    """Half precision where the numbers allow it: running variances may exceed its range."""
+    small = value.detach().cpu().to(torch.float16) if value.is_floating_point() else value.detach().cpu()
+    return (small if small.isfinite().all() else value.detach().cpu()).contiguous()
+
+
+def shipped_weights() -> list[str]:
+    """Names of the weights inside the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
+    """A network in evaluation mode and its card, from the name of shipped weights, or a file `*.safetensors` beside its card `*.json`.
+
+    WeightsError where a file is missing, damaged, or does not fit the network that the card describes. Nothing is ever executed from a file.
+    """
+    path = _weights_path(name)
+    card = _read_card(path.with_suffix(".json"))
+    try:
+        payload = path.read_bytes()
+        if hashlib.sha256(payload).hexdigest() != card.get("sha256"):
+            raise WeightsError(f"{path.name} is damaged: its checksum is not the one in its card", "Fetch both files again")
+        tensors = safetensors.torch.load(payload)
+    except (OSError, SafetensorError, ValueError) as problem:
+        raise WeightsError(f"{path.name} cannot be read as safetensors ({type(problem).__name__})", "Fetch it again") from None
+    network = _described_network(card, path.name)
+    fill(network, tensors, path.name)
+    return network.eval(), card
+
+
+def fill(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Copy tensors into the network's model. WeightsError where names or shapes differ or a number is not finite."""
+    own = {key: value for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if own[key].shape != tensors[key].shape]
+    if wrong:
+        raise WeightsError(f"{source} does not fit the network that its card describes: {wrong[0]} and {len(wrong) - 1} more differ", "Fetch both")
+    if any(not tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point()):
+        raise WeightsError(f"{source} holds numbers that are not finite", "Train again, or fetch it again")
+    network.model.load_state_dict({key: tensors[key].to(own[key].dtype) for key in own}, strict=False)
+
+
+def _weights_path(name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix == "" and path.name == str(name) and (SHIPPED / f"{name}.safetensors").exists():
+        return SHIPPED / f"{name}.safetensors"
+    if path.suffix in (".json", ".safetensors") and path.with_suffix(".safetensors").exists():
+        return path.with_suffix(".safetensors")
+    if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin") and path.exists():
+        raise WeightsError(f"{path.name} is not a weight file of glasspose", "Weights are a .safetensors file beside its .json card, as `train` writes them")
+    raise WeightsError(f"no weights {str(name)!r}", f"Shipped are {', '.join(shipped_weights()) or 'none'}; or name a .safetensors file")
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise WeightsError(f"{path.name} is not there", "Weights are a .safetensors file beside its .json card") from None
+    except (OSError, ValueError, RecursionError):
+        raise WeightsError(f"{path.name} is not JSON", "Fetch it again") from None
+    if not isinstance(card, dict) or card.get("format") != "glasspose.weights" or card.get("version") != 1:
+        raise WeightsError(f"{path.name} is not a card of glasspose weights, version 1", "Use the version of glasspose that wrote it")
+    return card
+
+
+def _described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:
+    try:
+        model: Model = TypeAdapter(Model).validate_python(card["model"])
+        codec: Codec = TypeAdapter(Codec).validate_python(card["codec"])
+        return PoseNetwork(model, codec, skeleton_from_json(card["skeleton"]))
+    except (KeyError, TypeError, ValidationError, GlassposeError) as problem:
+        raise WeightsError(f"the card of {source} describes no network ({type(problem).__name__})", "Fetch both files again") from None
+
+
+def finite(value: float) -> float | None:
+    """A number for JSON; None for what is not finite."""
+    return value if math.isfinite(value) else None

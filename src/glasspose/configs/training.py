@@ -1,0 +1,159 @@
+"""Everything that a training run depends on: the recipe. Nothing here imports torch."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from glasspose.configs.base import Config
+from glasspose.configs.codecs import Codec, Heatmap
+from glasspose.configs.data import Data
+from glasspose.configs.models import Hourglass, Model
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Packing(Config):
+    """How people are cut out once, before training."""
+
+    size: Annotated[int, Field(ge=32, le=1024)] = 256
+    """Pixels along the person's square (1.25 x the longer labelled side) in the kept crop."""
+    context: Annotated[float, Field(ge=1, le=4)] = 2.0
+    """How much wider than that square the kept crop is, as room for augmentation."""
+
+
+class Augmentation(Config):
+    """What changes from epoch to epoch. Every share is a probability; the documents' own recipes use scale 0.25 and rotation 30."""
+
+    flip: Share = 0.5
+    rotation: Annotated[float, Field(ge=0, le=180)] = 30.0
+    """Degrees: a normal distribution with this two-sigma, cut off there, for 60 % of the samples."""
+    scale: Annotated[float, Field(ge=0, le=2)] = 0.25
+    """Natural logarithm: uniform within plus and minus this."""
+    translation: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the view's side, uniform within plus and minus this."""
+    wide: Share = 0.15
+    """Views between the person's square and the whole picture, as the first pass of `predict` sees it."""
+    close: Share = 0.15
+    """Views of the upper body, the lower body, or head and shoulders, with the rest of the person cut off."""
+    cut: Share = 0.1
+    """Pictures that end within the person on one side."""
+    colour: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Brightness, contrast and the gain of each channel vary by up to this share."""
+    grey: Share = 0.05
+    blur: Share = 0.1
+    occlusion: Share = 0.2
+    """A rectangle of noise, of one colour or of another part of the picture hides a part; its keypoints stay labelled."""
+
+
+class RmsProp(Config):
+    """RMSprop (Hinton 2012), Newell's optimiser."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    learning_rate: Annotated[float, Field(gt=0)] = 2.5e-4
+    alpha: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Adam(Config):
+    """Adam (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class AdamW(Config):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+
+Optimiser = Annotated[RmsProp | Adam | AdamW, Field(discriminator="kind")]
+
+
+class Constant(Config):
+    """The same learning rate throughout."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class Step(Config):
+    """The learning rate times `factor` at the start of each of these epochs (counted from 1)."""
+
+    kind: Literal["step"] = "step"
+    epochs: tuple[int, ...]
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+class Plateau(Config):
+    """The learning rate times `factor` when validation PCK has not grown for `patience` epochs."""
+
+    kind: Literal["plateau"] = "plateau"
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    patience: Annotated[int, Field(ge=0)] = 5
+    minimum: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Cosine(Config):
+    """A linear warm-up, then a half cosine down to `final` times the learning rate."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup_epochs: Annotated[float, Field(ge=0)] = 1.0
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+Schedule = Annotated[Constant | Step | Plateau | Cosine, Field(discriminator="kind")]
+
+
+class Recipe(Config):
+    """A complete training run."""
+
+    model: Model = Hourglass()
+    codec: Codec = Heatmap()
+    data: Data
+    extra: tuple[Data, ...] = ()
+    """More training people; their keypoints are taken over by name."""
+    validation: str = "val"
+    """The split of `data` that picks the best checkpoint."""
+    packing: Packing = Packing()
+    augmentation: Augmentation = Augmentation()
+    optimiser: Optimiser = AdamW()
+    schedule: Schedule = Cosine()
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch: Annotated[int, Field(ge=1)] = 32
+    """People between two steps of the optimiser, over all processes."""
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    """People at once on one process; the gradients of a batch are added up. As many as there are where not given."""
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the exponential moving average of the weights, which is what is then validated and kept."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """Largest norm of the gradient."""
+    early_stop: Annotated[int, Field(ge=1)] | None = None
+    """Stop when validation PCK has not grown for so many epochs."""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """auto: bf16 on a GPU, 32 bits on a CPU, where bf16 is several times slower."""
+    seed: int = 0
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that prepare samples; the samples do not depend on it."""
+
+    @model_validator(mode="after")
+    def _data_has_splits(self) -> "Recipe":
+        if self.validation == self.data.split:
+            raise ValueError(f"validation and training use the same split {self.data.split!r}")
+        return self
+
+
+def validation_data(recipe: Recipe) -> Data:
+    """The configuration of the validation split."""
+    return recipe.data.model_copy(update={"split": recipe.validation})
+
+
+PACKS = Path("packs")
+"""Where packs are kept when a command names no other folder."""

@@ -1,0 +1,39 @@
+"""From annotation files to batches. `read` takes any configuration of configs/data.py; a new dataset is a file here and a line in `READERS`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from glasspose.configs.data import Data
+from glasspose.data.coco import read_coco
+from glasspose.data.drawn_people import read_drawn_people
+from glasspose.data.lsp import read_lspet
+from glasspose.errors import AnnotationError
+from glasspose.skeletons import Skeleton
+from glasspose.structures import Annotation, Dataset
+
+READERS: Mapping[str, Callable[[Any], Dataset]] = {"lspet": read_lspet, "coco": read_coco, "drawn_people": read_drawn_people}
+
+
+def read(config: Data) -> Dataset:
+    """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
+    return READERS[config.kind](config)
+
+
+def as_skeleton(dataset: Dataset, skeleton: Skeleton) -> Dataset:
+    """The same people with the keypoints of another skeleton: copied by name, the others not labelled. AnnotationError where no name is shared."""
+    if dataset.skeleton == skeleton:
+        return dataset
+    shared = [(skeleton.index(name), i) for i, name in enumerate(dataset.skeleton.keypoints) if name in skeleton.keypoints]
+    if not shared:
+        raise AnnotationError(f"{dataset.name} ({dataset.skeleton.name}) shares no keypoint name with {skeleton.name}", "Rename its keypoints")
+    to, source = (list(side) for side in zip(*shared, strict=True))
+
+    def mapped(person: Annotation) -> Annotation:
+        keypoints, labelled, occluded = np.zeros((len(skeleton), 2)), np.zeros(len(skeleton), bool), np.zeros(len(skeleton), bool)
+        keypoints[to], labelled[to], occluded[to] = person.keypoints[source], person.labelled[source], person.occluded[source]
+        return replace(person, keypoints=keypoints, labelled=labelled, occluded=occluded)
+
+    return Dataset(name=dataset.name, skeleton=skeleton, annotations=[mapped(person) for person in dataset.annotations])

@@ -1,0 +1,125 @@
+"""Packed people to batches. A sample is a function of (seed, epoch, index) alone."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from glasspose.configs.training import Augmentation
+from glasspose.data.packing import Pack
+from glasspose.data.transforms import Person, augmented_view, plain_view
+from glasspose.geometry import compose, transform
+from glasspose.structures import Batch
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+Key = tuple[int, int]
+"""(epoch, index); index -1 asks for padding."""
+
+
+def normalise(images: UInt8[Tensor, "B H W 3"]) -> Float32[Tensor, "B 3 H W"]:
+    """Pictures to what networks take: channels first in shape (last in memory), mean 0 and deviation 1 over photographs (ImageNet's)."""
+    scaled = (images.float() / 255.0 - torch.tensor(MEAN, device=images.device)) / torch.tensor(DEVIATION, device=images.device)
+    return scaled.permute(0, 3, 1, 2)
+
+
+class PackedPeople(Dataset[dict[str, Any]]):
+    """People of one or more packs with the same skeleton. Without augmentation, the evaluation square."""
+
+    def __init__(self, packs: Sequence[Pack], size: tuple[int, int], augmentation: Augmentation | None = None, seed: int = 0) -> None:
+        self.packs, self.size, self.augmentation, self.seed = packs, size, augmentation, seed
+        self.starts = np.cumsum([0, *(len(pack) for pack in packs)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        which = int(np.searchsorted(self.starts, max(index, 0), side="right")) - 1
+        pack, place = self.packs[which], max(index, 0) - int(self.starts[which])
+        person = _person(pack, place)
+        if self.augmentation is None:
+            view = plain_view(person, self.size)
+        else:
+            view = augmented_view(person, pack.skeleton, self.size, self.augmentation, np.random.default_rng((self.seed, epoch, index)))
+        swap = list(pack.skeleton.flip) if view.flipped else slice(None)
+        keypoints = np.where(view.outside[:, None], -1e4, view.keypoints)
+        return {
+            "images": view.image,
+            "keypoints": keypoints.astype(np.float32),
+            "labelled": pack.labelled[place][swap] & (index >= 0),
+            "occluded": pack.occluded[place][swap],
+            "image_to_input": compose(view.matrix, pack.image_to_crop[place]).astype(np.float32),
+            "torso": np.float32(pack.torso[place]),
+            "head": np.float32(pack.head[place]),
+            "index": np.int64(index),
+        }
+
+
+def _person(pack: Pack, place: int) -> Person:
+    side = pack.crops.shape[1]
+    margin = (side - pack.size) / 2
+    matrix = pack.image_to_crop[place]
+    height, width = pack.image_sizes[place]
+    corners = transform(np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]), matrix) + 0.5
+    return Person(
+        crop=np.asarray(pack.crops[place]),
+        keypoints=transform(pack.keypoints[place], matrix),
+        labelled=pack.labelled[place],
+        square=np.array([margin, margin, side - margin, side - margin]),
+        picture=corners.ravel(),
+    )
+
+
+def collate(samples: Sequence[dict[str, Any]]) -> Batch:
+    """Samples to one batch; the pictures are normalised here."""
+    stacked = {key: torch.from_numpy(np.stack([sample[key] for sample in samples])) for key in samples[0]}
+    return Batch(**(stacked | {"images": normalise(stacked["images"])}))
+
+
+class EpochSampler(Sampler[list[Key]]):
+    """The batches of one process in one epoch: a permutation from (seed, epoch), dealt out by strides, so that each sample comes once.
+
+    The batch is that of all processes together; `start` batches are left out when a run goes on in the middle of an epoch. In training the
+    last, smaller batch is dropped (batch norm needs full ones) unless it is the only one; evaluation fills it up with padding.
+    """
+
+    def __init__(self, count: int, batch: int, rank: int = 0, processes: int = 1, *, shuffled: bool, seed: int = 0) -> None:
+        self.count, self.batch, self.rank, self.processes, self.shuffled, self.seed = count, batch, rank, processes, shuffled, seed
+        self.epoch, self.start = 0, 0
+
+    def __len__(self) -> int:
+        full = self.count // self.batch if self.shuffled else -(-self.count // self.batch)
+        return max(full, 1)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count) if self.shuffled else np.arange(self.count)
+        order = np.resize(order, max(self.count, self.batch)) if self.shuffled else order
+        for i in range(self.start, len(self)):
+            indices = order[i * self.batch : (i + 1) * self.batch].tolist()
+            padded = indices + [-1] * (self.batch - len(indices))
+            yield [(self.epoch, index) for index in padded[self.rank :: self.processes]]
+
+
+def loader(people: PackedPeople, sampler: EpochSampler, workers: int = 0, pin: bool = False) -> "DataLoader[Any]":
+    """Batches in the sampler's order, prepared by so many processes (0: this one)."""
+    return DataLoader(
+        people,
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin,
+        worker_init_fn=_one_thread,
+        persistent_workers=workers > 0,
+        multiprocessing_context="forkserver" if workers else None,
+    )
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

@@ -1,0 +1,157 @@
+"""Augmentation of one person on the CPU. Everything random comes from the generator that is handed in, which is a function of
+(seed, epoch, sample): so the result depends neither on the number of workers nor on the order.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from glasspose.configs.training import Augmentation
+from glasspose.geometry import PADDING, Box, Matrix, compose, crop_matrix, extent, fit_aspect, flip_matrix, transform, warp
+from glasspose.skeletons import Skeleton
+
+Crop = UInt8[np.ndarray, "H W 3"]
+
+_LOWER = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
+_HEAD_AND_SHOULDERS = ("head", "neck", "nose", "eye", "ear", "shoulder", "thorax")
+CLOSEST = 0.25
+"""No view is smaller than this share of the person's square: there would be too few pixels to enlarge."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Person:
+    """One packed person, all in pixels of the kept crop."""
+
+    crop: Crop
+    keypoints: Float[np.ndarray, "K 2"]
+    labelled: Bool[np.ndarray, " K"]
+    square: Box
+    """The evaluation square."""
+    picture: Box
+    """Where the whole picture lies, which may be beyond the crop."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A person as the network takes it."""
+
+    image: Crop
+    keypoints: Float[np.ndarray, "K 2"]
+    """Input pixels."""
+    outside: Bool[np.ndarray, " K"]
+    """Keypoints behind the edge at which the picture was made to end: they count as outside the input."""
+    matrix: Matrix
+    """Kept crop to input."""
+    flipped: bool
+
+
+def plain_view(person: Person, size: tuple[int, int]) -> View:
+    """The evaluation square, nothing changed."""
+    matrix = crop_matrix(fit_aspect(person.square, size), size)
+    keypoints = transform(person.keypoints, matrix)
+    outside = np.zeros(len(keypoints), bool)
+    return View(image=warp(person.crop, matrix, size), keypoints=keypoints, outside=outside, matrix=matrix, flipped=False)
+
+
+def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], options: Augmentation, rng: np.random.Generator) -> View:
+    """A random view: framing, rotation, scale, translation, mirror, a cut-off edge, colours, an occluding patch."""
+    box = _jitter(fit_aspect(_framing(person, skeleton, options, rng), size), options, rng)
+    matrix = crop_matrix(box, size, _rotation(options, rng))
+    flipped = bool(rng.random() < options.flip)
+    if flipped:
+        matrix = compose(flip_matrix(size[1]), matrix)
+    image = warp(person.crop, matrix, size)
+    keypoints = transform(person.keypoints, matrix)
+    outside = np.zeros(len(keypoints), bool)
+    if rng.random() < options.cut and person.labelled.any():
+        outside = _cut(image, keypoints, person.labelled, rng)
+    if rng.random() < options.occlusion:
+        _occlude(image, rng)
+    image = _colours(image, options, rng)
+    if flipped:
+        keypoints, outside = keypoints[list(skeleton.flip)], outside[list(skeleton.flip)]
+    return View(image=image, keypoints=keypoints, outside=outside, matrix=matrix, flipped=flipped)
+
+
+def _framing(person: Person, skeleton: Skeleton, options: Augmentation, rng: np.random.Generator) -> Box:
+    """The person's square, or a view between it and the whole picture, or a part of the person."""
+    chance = rng.random()
+    if chance < options.wide:
+        return person.square + rng.random() * (fit_aspect(person.picture, (1, 1)) - person.square)
+    if chance < options.wide + options.close:
+        return _part(person, skeleton, rng)
+    return person.square
+
+
+def _part(person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Box:
+    lower = np.array([any(word in name for word in _LOWER) for name in skeleton.keypoints])
+    bust = np.array([any(word in name for word in _HEAD_AND_SHOULDERS) for name in skeleton.keypoints])
+    chosen = (~lower, lower, bust)[rng.integers(3)] & person.labelled
+    margin = rng.uniform(1.1, 1.6)
+    if chosen.sum() < 3:
+        return person.square
+    box = fit_aspect(extent(person.keypoints, chosen), (1, 1), margin)
+    side, smallest = box[2] - box[0], CLOSEST * (person.square[2] - person.square[0])
+    return box if side >= smallest else fit_aspect(box, (1, 1), smallest / side)
+
+
+def _jitter(box: Box, options: Augmentation, rng: np.random.Generator) -> Box:
+    scale = np.exp(rng.uniform(-options.scale, options.scale))
+    shift = rng.uniform(-options.translation, options.translation, 2) * (box[2:] - box[:2])
+    middle, half = (box[:2] + box[2:]) / 2 + shift, (box[2:] - box[:2]) / 2 * scale
+    return np.concatenate([middle - half, middle + half])
+
+
+def _rotation(options: Augmentation, rng: np.random.Generator) -> float:
+    turn = float(np.clip(rng.normal(0, options.rotation / 2), -options.rotation, options.rotation))
+    return turn if rng.random() < 0.6 else 0.0
+
+
+def _cut(image: Crop, keypoints: Float[np.ndarray, "K 2"], labelled: Bool[np.ndarray, " K"], rng: np.random.Generator) -> Bool[np.ndarray, " K"]:
+    """End the picture within the person on one side; most often below, as portraits do."""
+    height, width = image.shape[:2]
+    side = rng.choice(4, p=[0.55, 0.15, 0.15, 0.15])
+    axis = 1 if side < 2 else 0
+    low, high = keypoints[labelled, axis].min(), keypoints[labelled, axis].max()
+    share = rng.uniform(0.3, 0.9) if side in (0, 2) else rng.uniform(0.1, 0.5)
+    edge = round(np.clip(low + share * (high - low), 1, (height if axis else width) - 1))
+    if side == 0:
+        image[edge:] = PADDING
+    elif side == 1:
+        image[:edge] = PADDING
+    elif side == 2:
+        image[:, edge:] = PADDING
+    else:
+        image[:, :edge] = PADDING
+    beyond: np.ndarray = keypoints[:, axis] >= edge - 0.5 if side in (0, 2) else keypoints[:, axis] < edge - 0.5
+    return beyond
+
+
+def _occlude(image: Crop, rng: np.random.Generator) -> None:
+    height, width = image.shape[:2]
+    h, w = (int(rng.uniform(0.08, 0.35) * side) for side in (height, width))
+    y, x = rng.integers(0, height - h), rng.integers(0, width - w)
+    kind = rng.integers(3)
+    if kind == 0:
+        image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    elif kind == 1:
+        image[y : y + h, x : x + w] = rng.integers(0, 256, (h, w, 3))
+    else:
+        v, u = rng.integers(0, height - h), rng.integers(0, width - w)
+        image[y : y + h, x : x + w] = image[v : v + h, u : u + w].copy()
+
+
+def _colours(image: Crop, options: Augmentation, rng: np.random.Generator) -> Crop:
+    c = options.colour
+    if c > 0:
+        gain = (1 + rng.uniform(-c, c)) * (1 + rng.uniform(-c / 2, c / 2, 3))
+        shift = rng.uniform(-c, c) * 64
+        ramp = (np.arange(256)[:, None] - 128) * gain + 128 + shift
+        image = cv2.LUT(image, np.clip(ramp, 0, 255).astype(np.uint8)[None])
+    if rng.random() < options.grey:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < options.blur:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.5) * image.shape[0] / 128)
+    return image

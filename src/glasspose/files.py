@@ -1,0 +1,32 @@
+"""Files that are either whole or not there: written beside, synced, renamed."""
+
+import os
+from pathlib import Path
+
+from glasspose.errors import InputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file as one step: after a crash it holds either the old content or the new. InputError where the disk refuses."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as problem:
+        beside.unlink(missing_ok=True)
+        needed = f"{len(content) / 2**20:.1f} MiB are needed" if len(content) > 2**20 else f"{len(content)} bytes are needed"
+        raise InputError(f"cannot write {path}: {problem.strerror}", f"Free some space ({needed}) or name another folder") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power loss."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,47 @@
+"""A network together with what is needed to use it: its configuration, its codec and its skeleton."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from glasspose.codecs import build_codec
+from glasspose.configs.codecs import Codec
+from glasspose.configs.models import Model
+from glasspose.models import build_model
+from glasspose.skeletons import Skeleton
+
+
+class PoseNetwork(nn.Module):
+    """Normalised crops in, keypoints in input pixels out. `model` alone holds the weights."""
+
+    def __init__(self, model: Model, codec: Codec, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.model_config, self.codec_config, self.skeleton = model, codec, skeleton
+        self.codec = build_codec(codec, skeleton, model.input_size)
+        self.model = build_model(model, self.codec.output_channels)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.model_config.input_size
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B S K h w"]:
+        """The raw output of every stack."""
+        raw: Tensor = self.model(images)
+        return raw
+
+    def heatmaps(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S K h w"]:
+        """Activated maps of every stack, from the raw output if that is at hand already.
+
+        The flip test averages them with those of the mirrored pictures, mirrored back, left and right swapped.
+        """
+        maps: Tensor = self.codec.activate(self.model(images) if raw is None else raw)
+        if flip_test:
+            mirrored: Tensor = self.codec.activate(self.model(images.flip(-1)))
+            maps = (maps + mirrored.flip(-1)[:, :, list(self.skeleton.flip)]) / 2
+        return maps
+
+    @torch.no_grad()
+    def keypoints(self, images: Float[Tensor, "B 3 H W"], *, flip_test: bool = False) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+        """Keypoints in input pixels and their scores, from the last stack."""
+        return self.codec.decode(self.heatmaps(images, flip_test=flip_test)[:, -1])

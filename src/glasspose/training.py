@@ -1,0 +1,320 @@
+"""The training loop, to be read from top to bottom: set up, epochs, steps, validation, checkpoint.
+
+Every random choice is a function of (seed, epoch, sample), so a run that was broken off anywhere goes on to the same bits: its state is
+the weights, the optimiser, the step, and the sums of the epoch under way.
+"""
+
+import copy
+import hashlib
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from glasspose.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from glasspose.configs.data import Data
+from glasspose.configs.training import Recipe, validation_data
+from glasspose.data import as_skeleton, read
+from glasspose.data.loading import EpochSampler, PackedPeople, loader
+from glasspose.data.packing import Pack, pack
+from glasspose.errors import TrainingError, UsageError
+from glasspose.files import write_atomically
+from glasspose.judging import Judged, judge, torso_hits, torso_pck
+from glasspose.logbook import Logbook, Row
+from glasspose.network import PoseNetwork
+from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
+from glasspose.skeletons import Skeleton
+from glasspose.structures import Batch
+
+THRESHOLD = 0.2
+"""Of PCK in the log, in torso lengths."""
+MOST_BAD_STEPS = 10
+
+
+@dataclass(kw_only=True)
+class Run:
+    """The state of a run, all that a checkpoint holds."""
+
+    network: PoseNetwork
+    optimiser: torch.optim.Optimizer
+    average: nn.Module | None
+    """The moving average of the weights, where the recipe asks for one."""
+    epoch: int = 0
+    """Epochs that are done."""
+    step: int = 0
+    """Steps done in the epoch under way."""
+    bad_steps: int = 0
+    """Steps in a row that were left out because a gradient was not finite."""
+    sums: dict[str, list[float]] = field(default_factory=dict)
+    """Of the epoch under way: losses and hits for each stack, and what they are divided by."""
+    history: list[Row] = field(default_factory=list)
+
+    @property
+    def kept_model(self) -> nn.Module:
+        """What is validated and shipped."""
+        return self.network.model if self.average is None else self.average
+
+    def best(self) -> Row:
+        """The epoch with the highest validation PCK, the first of equals."""
+        return max(self.history, key=lambda row: row["validation/pck"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What `train` gives back."""
+
+    folder: Path
+    best_epoch: int
+    best_pck: float
+    history: Sequence[Row]
+
+
+def train(recipe: Recipe, *, out: Path = Path("glasspose-out/train"), packs: Path = Path("packs"), resume: bool = False) -> Trained:
+    """Train a network on the packed people of a recipe.
+
+    Writes into `out`: recipe.yaml, log.csv, TensorBoard curves, the last two checkpoints, and the best weights with their card.
+    """
+    if not resume and (out / "last.ckpt").exists():
+        raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
+    fabric = _launch(recipe)
+    with fabric.rank_zero_first():
+        people = [packed(data, recipe, packs, None if i == 0 else people[0].skeleton) for i, data in enumerate((recipe.data, *recipe.extra))]
+        validation = packed(validation_data(recipe), recipe, packs, people[0].skeleton)
+    size = recipe.model.input_size
+    samples = PackedPeople(people, size, recipe.augmentation, recipe.seed)
+    run = _start(recipe, people[0].skeleton)
+    if resume:
+        _restore(run, *load_checkpoint(out))
+    if fabric.is_global_zero:
+        write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).encode())
+    _loop(recipe, run, samples, PackedPeople([validation], size), fabric, out)
+    best = run.best()
+    return Trained(folder=out, best_epoch=int(best["epoch"]), best_pck=best["validation/pck"], history=run.history)
+
+
+def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path) -> None:
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        run.network.model = nn.SyncBatchNorm.convert_sync_batchnorm(run.network.model)
+    run.network.to(fabric.device)
+    if run.average is not None:
+        run.average.to(fabric.device)
+    model, optimiser = fabric.setup(run.network.model, run.optimiser)
+    sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)
+    batches = loader(samples, sampler, recipe.workers, pin=fabric.device.type == "cuda")
+    steps = len(sampler)
+    log = Logbook(out, active=fabric.is_global_zero, start=run.epoch * steps + run.step, epochs=recipe.epochs, steps=steps)
+    with Interrupts() as interrupts, log:
+        while run.epoch < recipe.epochs and not _stale(recipe, run):
+            sampler.epoch, sampler.start = run.epoch, run.step
+            model.train()
+            for batch in batches:
+                rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
+                loss = _step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
+                run.step += 1
+                if run.average is not None:
+                    update_average(run.average, run.network.model, recipe.ema or 0.0, run.epoch * steps + run.step)
+                log.step(run.epoch, loss, rate)
+                if interrupts.agreed(fabric):
+                    _save(out, run, fabric)
+                    log.say(f"Stopped in epoch {run.epoch + 1}; everything is in {out}. Go on with --resume.")
+                    raise SystemExit(interrupts.exit_code)
+            judged = judge(run.kept_model, run.network, validation, fabric)
+            run.history.append(_row(run, judged, rate, fabric))
+            run.epoch, run.step, run.sums = run.epoch + 1, 0, {}
+            log.epoch(run.history)
+            _warn_of_collapse(run, log)
+            _save(out, run, fabric)
+
+
+def _step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
+    """One step of the optimiser over one batch, in micro-batches; the loss is divided by the keypoints of the whole batch on all processes."""
+    codec = run.network.codec
+    everyone = fabric.all_reduce(codec.supervised(batch.labelled).sum().float(), reduce_op="sum")
+    optimiser.zero_grad()
+    size = recipe.micro_batch or len(batch.index)
+    starts = range(0, len(batch.index), size)
+    local = 0.0
+    for start in starts:
+        part = batch.part(start, start + size)
+        with fabric.no_backward_sync(model, enabled=start != starts[-1]):
+            output = model(part.images)
+            losses = codec.losses(output, part.keypoints, part.labelled)
+            fabric.backward(losses.sum() * (fabric.world_size / everyone.clamp_min(1)))
+        local += _count(run, part, output.detach(), losses.detach())
+    norm = fabric.clip_gradients(model, optimiser, max_norm=recipe.clip or float("inf"), error_if_nonfinite=False)
+    if torch.isfinite(norm):
+        optimiser.step()
+        run.bad_steps = 0
+    else:
+        run.bad_steps += 1
+    if run.bad_steps >= MOST_BAD_STEPS:
+        raise TrainingError(
+            f"the gradient was not finite for {MOST_BAD_STEPS} steps in a row (epoch {run.epoch + 1}, step {run.step + 1})",
+            "Lower optimiser.learning_rate or set clip; the last checkpoint is as it was",
+        )
+    return local / max(float(everyone), 1.0)
+
+
+@torch.no_grad()
+def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> float:
+    """Add this part to the sums of the epoch. Returns its loss, summed over keypoints and averaged over stacks."""
+    codec = run.network.codec
+    heatmaps = codec.activate(output)
+    keypoints = torch.stack([codec.decode(heatmaps[:, s])[0] for s in range(output.shape[1])], 1)
+    torso = part.torso * part.image_to_input[:, :, :2].det().abs().sqrt()
+    counted = part.labelled & (part.keypoints > -1000).all(-1)
+    hits, asked = torso_hits(keypoints, part.keypoints, counted, torso, THRESHOLD)
+    new = {
+        "loss": losses.sum(0).tolist(),
+        "zero": [codec.zero_loss(part.keypoints, part.labelled).sum().item()],
+        "hits": hits.tolist(),
+        "supervised": [codec.supervised(part.labelled).sum().item()],
+        "asked": [asked.item()],
+    }
+    for key, values in new.items():
+        run.sums[key] = [a + b for a, b in zip(run.sums.get(key, [0.0] * len(values)), values, strict=True)]
+    return float(losses.sum()) / losses.shape[1]
+
+
+def _row(run: Run, judged: Judged, rate: float, fabric: Any) -> Row:
+    """The numbers of one epoch, each for the last stack and then for every stack."""
+    sums = {key: fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum").tolist() for key, values in run.sums.items()}
+    losses = [loss / max(sums["supervised"][0], 1) for loss in sums["loss"]]
+    pck = [hits / max(sums["asked"][0], 1) for hits in sums["hits"]]
+    zero = sums["zero"][0] / max(sums["supervised"][0], 1)
+    judged_pck = torso_pck(judged, THRESHOLD)
+    row = {"epoch": run.epoch + 1, "rate": rate, "train/loss": losses[-1], "train/zero_loss": zero, "train/pck": pck[-1]}
+    row |= {"validation/loss": float(judged.losses[-1]), "validation/pck": judged_pck[-1]}
+    for s in range(len(losses)):
+        row |= {f"train/loss/stack{s}": losses[s], f"train/pck/stack{s}": pck[s]}
+        row |= {f"validation/loss/stack{s}": float(judged.losses[s]), f"validation/pck/stack{s}": judged_pck[s]}
+    return row
+
+
+def _warn_of_collapse(run: Run, log: Logbook) -> None:
+    """Say so when the network answers with empty maps: the loss is that of the zero solution and no keypoint is found."""
+    row = run.history[-1]
+    if row["train/loss"] > 0.95 * row["train/zero_loss"] and row["validation/pck"] < 0.05:
+        log.say(
+            f"COLLAPSED: the loss {row['train/loss']:.3g} is that of empty heatmaps ({row['train/zero_loss']:.3g}) and PCK is {row['validation/pck']:.3f}. "
+            "Usual causes: a learning rate that is too high or too low, targets too small to see (raise codec.sigma, or codec.loss=weighted_mse), "
+            "labels that do not fit the pictures (look at first_batch.jpg).",
+            "bold red",
+        )
+
+
+def _set_rate(recipe: Recipe, run: Run, optimiser: Any, epoch: float) -> float:
+    factor = learning_rate_factor(recipe.schedule, epoch, recipe.epochs, [row["validation/pck"] for row in run.history])
+    rate = max(recipe.optimiser.learning_rate * factor, getattr(recipe.schedule, "minimum", 0.0))
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def _stale(recipe: Recipe, run: Run) -> bool:
+    return recipe.early_stop is not None and bool(run.history) and run.epoch - run.best()["epoch"] >= recipe.early_stop
+
+
+def _start(recipe: Recipe, skeleton: Skeleton) -> Run:
+    torch.manual_seed(recipe.seed)
+    network = PoseNetwork(recipe.model, recipe.codec, skeleton)
+    network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None
+    return Run(network=network, optimiser=build_optimiser(recipe.optimiser, network.model.parameters()), average=average)
+
+
+def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = None) -> Pack:
+    """The pack of a dataset under `packs`, made now if it is not there; with another skeleton's keypoints if one is given."""
+    dataset = read(data)
+    dataset = dataset if skeleton is None else as_skeleton(dataset, skeleton)
+    key = hashlib.sha256(f"{data.model_dump_json()} {recipe.packing.model_dump_json()} {dataset.skeleton.to_json()}".encode()).hexdigest()[:8]
+    return pack(dataset, packs / f"{dataset.name.replace('/', '-')}-{key}", recipe.packing)
+
+
+def _launch(recipe: Recipe) -> Any:
+    """Fabric on the GPUs there are or on the CPU, on as many processes as torchrun has started."""
+    from lightning_fabric import Fabric
+
+    cuda = torch.cuda.is_available()
+    if recipe.precision == "bf16" and not cuda:
+        raise UsageError("precision bf16 needs a GPU: on a CPU it is several times slower", "Leave precision at auto")
+    here, everywhere = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.batch % everywhere:
+        raise UsageError(f"batch {recipe.batch} does not divide among {everywhere} processes", "Choose a multiple")
+    fabric = Fabric(
+        accelerator="cuda" if cuda else "cpu",
+        devices=here,
+        num_nodes=everywhere // here,
+        strategy="ddp" if everywhere > 1 else "auto",
+        precision="bf16-mixed" if cuda and recipe.precision != "32" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def _save(out: Path, run: Run, fabric: Any) -> None:
+    """The last checkpoint, and after the best epoch so far also its weights."""
+    if fabric.is_global_zero:
+        tensors = {f"model.{key}": value for key, value in run.network.model.state_dict().items()}
+        if run.average is not None:
+            tensors |= {f"average.{key}": value for key, value in run.average.state_dict().items()}
+        optimiser = run.optimiser.state_dict()
+        for number, values in optimiser["state"].items():
+            tensors |= {f"optimiser.{number}.{key}": value for key, value in values.items()}
+        state = {key: getattr(run, key) for key in ("epoch", "step", "bad_steps", "sums", "history")}
+        save_checkpoint(out, tensors, state)
+        if run.step == 0 and run.best()["epoch"] == run.epoch:
+            weights = copy.copy(run.network)
+            weights._modules = {**run.network._modules, "model": run.kept_model}
+            save_weights(out / "best.safetensors", weights, {"epoch": run.epoch, "validation": run.best()})
+    fabric.barrier()
+
+
+def _restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+    run.network.model.load_state_dict(under("model."))
+    if run.average is not None:
+        run.average.load_state_dict(under("average."))
+    optimiser = run.optimiser.state_dict()
+    for key, value in under("optimiser.").items():
+        number, name = key.split(".")
+        optimiser["state"].setdefault(int(number), {})[name] = value
+    run.optimiser.load_state_dict(optimiser)
+    for key in ("epoch", "step", "bad_steps", "sums", "history"):
+        setattr(run, key, state[key])
+
+
+class Interrupts:
+    """Turns Ctrl-C and SIGTERM into a question that the loop asks after each step."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.exit_code = 128 + number
+
+    def agreed(self, fabric: Any) -> bool:
+        """Whether a process was asked to stop; all of them then stop after the same step."""
+        if fabric.world_size == 1:
+            return self.exit_code != 0
+        self.exit_code = int(fabric.all_reduce(torch.tensor(float(self.exit_code)), reduce_op="max"))
+        return self.exit_code != 0
