@@ -85,11 +85,13 @@ def train(recipe: Recipe, *, out: Path = Path("glasspose-out/train"), packs: Pat
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
     fabric = _launch(recipe)
     with fabric.rank_zero_first():
-        people = [packed(data, recipe, packs, None if i == 0 else people[0].skeleton) for i, data in enumerate((recipe.data, *recipe.extra))]
-        validation = packed(validation_data(recipe), recipe, packs, people[0].skeleton)
+        people = [packed(recipe.data, recipe, packs)]
+        skeleton = people[0].skeleton
+        people += [packed(data, recipe, packs, skeleton) for data in recipe.extra]
+        validation = packed(validation_data(recipe), recipe, packs, skeleton)
     size = recipe.model.input_size
     samples = PackedPeople(people, size, recipe.augmentation, recipe.seed)
-    run = _start(recipe, people[0].skeleton)
+    run = _start(recipe, skeleton)
     if resume:
         _restore(run, *load_checkpoint(out))
     if fabric.is_global_zero:

@@ -8,24 +8,29 @@ from pydantic import Field
 from glasspose.configs.base import Config
 
 
-class Lspet(Config):
-    """Leeds Sports Pose Extended (Johnson and Everingham, CVPR 2011), or LSP in the same layout: one person an image."""
+class _Source(Config):
+    split: str = "train"
+    """Which part: a key of `splits.json`, or what fills {split} in the paths of COCO; `all` where there are no parts."""
+
+
+class _Folder(_Source):
+    root: Path
+    """The folder that holds annotations and pictures."""
+
+
+class Lspet(_Folder):
+    """Leeds Sports Pose Extended (Johnson and Everingham, CVPR 2011), or LSP in the same layout: one person an image.
+
+    `root` holds `joints.mat`, `images/` and, for splits, `splits.json`: {"train": [image numbers from 1], ...}.
+    """
 
     kind: Literal["lspet"] = "lspet"
-    root: Path
-    """The folder with `joints.mat`, `images/` and, for splits, `splits.json` ({"train": [image numbers from 1], ...})."""
-    split: str = "train"
-    """A key of `splits.json`, or `all`."""
 
 
-class Coco(Config):
+class Coco(_Folder):
     """COCO keypoints, or any file in its form with one's own keypoints."""
 
     kind: Literal["coco"] = "coco"
-    root: Path
-    """The folder that `annotations` and `images` are in."""
-    split: str = "train"
-    """Fills {split} in the two paths below."""
     annotations: str = "annotations/person_keypoints_{split}2017.json"
     images: str = "{split}2017"
     minimum_keypoints: Annotated[int, Field(ge=0)] = 1
@@ -38,17 +43,18 @@ class Coco(Config):
     """OKS constants of one's own keypoints, one each."""
 
 
-class DrawnPeople(Config):
-    """Made-up figures with exact keypoints (LSP-14), drawn on made-up backgrounds: for tests and for a machine without data."""
+class DrawnPeople(_Source):
+    """Made-up figures with exact keypoints (LSP-14), drawn on made-up backgrounds: for tests and for a machine without data.
+
+    The same seed draws different people for every split.
+    """
 
     kind: Literal["drawn_people"] = "drawn_people"
     count: Annotated[int, Field(ge=1)] = 64
     seed: int = 0
-    split: str = "train"
-    """The same seed draws different people for every split."""
     size: tuple[int, int] = (160, 160)
     """(height, width) of the pictures."""
-    root: Path | None = None
+    folder: Path | None = None
     """Where the pictures are kept; a folder in the system's cache where not given."""
 
 

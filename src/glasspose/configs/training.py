@@ -46,33 +46,35 @@ class Augmentation(Config):
     """A rectangle of noise, of one colour or of another part of the picture hides a part; its keypoints stay labelled."""
 
 
-class RmsProp(Config):
+class _Optimiser(Config):
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of weights; biases and normalisation never decay."""
+
+
+class _AdamLike(_Optimiser):
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class RmsProp(_Optimiser):
     """RMSprop (Hinton 2012), Newell's optimiser."""
 
     kind: Literal["rmsprop"] = "rmsprop"
-    learning_rate: Annotated[float, Field(gt=0)] = 2.5e-4
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.99
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class Adam(Config):
+class Adam(_AdamLike):
     """Adam (Kingma and Ba 2015)."""
 
     kind: Literal["adam"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
-class AdamW(Config):
+class AdamW(_AdamLike):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
 
 
 Optimiser = Annotated[RmsProp | Adam | AdamW, Field(discriminator="kind")]
@@ -84,21 +86,25 @@ class Constant(Config):
     kind: Literal["constant"] = "constant"
 
 
-class Step(Config):
-    """The learning rate times `factor` at the start of each of these epochs (counted from 1)."""
+class _Drops(Config):
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the learning rate is multiplied with at each drop."""
+
+
+class Step(_Drops):
+    """Drops at the start of each of these epochs (counted from 1)."""
 
     kind: Literal["step"] = "step"
     epochs: tuple[int, ...]
-    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
-class Plateau(Config):
-    """The learning rate times `factor` when validation PCK has not grown for `patience` epochs."""
+class Plateau(_Drops):
+    """Drops when validation PCK has not grown for more than `patience` epochs."""
 
     kind: Literal["plateau"] = "plateau"
-    factor: Annotated[float, Field(gt=0, lt=1)] = 0.2
     patience: Annotated[int, Field(ge=0)] = 5
     minimum: Annotated[float, Field(ge=0)] = 0.0
+    """The learning rate never falls below this."""
 
 
 class Cosine(Config):
@@ -124,7 +130,7 @@ class Recipe(Config):
     """The split of `data` that picks the best checkpoint."""
     packing: Packing = Packing()
     augmentation: Augmentation = Augmentation()
-    optimiser: Optimiser = AdamW()
+    optimiser: Optimiser = AdamW(learning_rate=1e-3, weight_decay=0.01)
     schedule: Schedule = Cosine()
     epochs: Annotated[int, Field(ge=1)] = 100
     batch: Annotated[int, Field(ge=1)] = 32

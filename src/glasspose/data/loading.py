@@ -108,6 +108,7 @@ class EpochSampler(Sampler[list[Key]]):
 
 def loader(people: PackedPeople, sampler: EpochSampler, workers: int = 0, pin: bool = False) -> "DataLoader[Any]":
     """Batches in the sampler's order, prepared by so many processes (0: this one)."""
+    cv2.setNumThreads(1)  # its threads would compete with torch's for the same cores
     return DataLoader(
         people,
         batch_sampler=sampler,

@@ -78,6 +78,9 @@ class StackedHourglass(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(width, outputs, 1) for _ in range(config.stacks))
         self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(config.stacks - 1))
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(outputs, width, 1) for _ in range(config.stacks - 1))
+        for head in self.heads:  # start from empty maps: chance peaks would cost the first epochs
+            nn.init.normal_(head.weight, std=0.001)  # type: ignore[arg-type]
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B S K h w"]:
         """Normalised images to the raw heatmaps of every stack."""

@@ -1,0 +1,74 @@
+"""The command line: each verb is a function of `glasspose.commands`, imported only when it is used, so that help never imports torch."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from glasspose import __version__
+from glasspose.errors import GlassposeError, InputError, UsageError
+
+VERBS = {
+    "predict": ("prediction:predict", "Find the keypoints of people in photographs or video."),
+    "train": ("training:train", "Train a network from a recipe."),
+    "evaluate": ("evaluation:evaluate", "Measure weights on a dataset: PCK, PCKh, AUC, end-point error, OKS."),
+    "demo": ("demo:demo", "Run `predict` on the portrait that ships inside matplotlib."),
+    "doctor": ("doctor:doctor", "Say what this machine has, and what to do about what it lacks."),
+}
+DATA_VERBS = {
+    "check": ("data:check", "Look for damage in annotations and pictures."),
+    "stats": ("data:stats", "Count people, keypoints and sizes."),
+    "show": ("data:show", "Draw labelled people on one sheet."),
+    "split": ("data:split", "Divide images into parts, near-duplicates together."),
+    "pack": ("data:pack", "Cut people out once, for fast training."),
+}
+EPILOGUE = "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 5 input unusable, 6 something missing here, 130/143 stopped."
+
+
+def _app() -> App:
+    app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
+    data = App(name="data", help="Check, count, show, split and pack annotated people.")
+    for parent, verbs in ((app, VERBS), (data, DATA_VERBS)):
+        for verb, (place, what) in verbs.items():
+            parent.command(f"glasspose.commands.{place}", name=verb, help=what)
+    app.command(data)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code. Failures that a user can meet are one line on stderr, never a traceback."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(tokens)
+    except GlassposeError as problem:
+        Console(stderr=True, soft_wrap=True).print(f"glasspose: {problem}", style="red", markup=False, highlight=False)
+        code = problem.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as problem:
+        Console(stderr=True, soft_wrap=True).print(f"glasspose: {problem.strerror}: {problem.filename}", style="red", markup=False, highlight=False)
+        code = InputError.exit_code
+    raise SystemExit(code)
+
+
+def _run(tokens: list[str]) -> int:
+    app = _app()
+    if tokens[:1] == ["train"] and len(tokens) > 1 and not tokens[1].startswith("-"):
+        from glasspose.configs.reading import recipe_defaults
+
+        app.config = [recipe_defaults(tokens.pop(1))]
+    try:
+        answer = app(tokens, exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return UsageError.exit_code  # cyclopts has printed the line
+    return answer if isinstance(answer, int) else 0
+
+
+if __name__ == "__main__":
+    main()

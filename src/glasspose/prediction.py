@@ -1,0 +1,171 @@
+"""Pictures to poses: crop, network, decode, back to image pixels. `load(name).predict(image)` is the whole of it.
+
+Where no box is given, one person is sought in two passes: the whole picture, then the box around the keypoints that the first pass saw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from glasspose.calibration import Calibration, calibration_from_card, person_scores
+from glasspose.checkpoint import load_weights, shipped_weights
+from glasspose.data.loading import normalise
+from glasspose.errors import MissingError, UsageError
+from glasspose.geometry import Box, Matrix, crop_matrix, extent, fit_aspect, inside, invert, transform, warp
+from glasspose.images import Source, load_image
+from glasspose.network import PoseNetwork
+from glasspose.skeletons import Skeleton
+from glasspose.structures import Image, Poses
+
+DEFAULT = "hourglass-tiny-lsp"
+MARGIN = 1.25
+"""How much wider than the box the crop is; the same as in training and in evaluation."""
+FEWEST = 3
+"""The second pass needs so many seen keypoints to place its box."""
+
+
+def default_weights() -> str:
+    """The best weights that ship with the package."""
+    shipped = shipped_weights()
+    return "hourglass-base-lsp" if "hourglass-base-lsp" in shipped else DEFAULT
+
+
+def load(weights: str | Path | None = None, *, device: str = "auto", flip_test: bool = True, batch: int = 16) -> "Predictor":
+    """A predictor from shipped weights by name, or from a .safetensors file beside its card. WeightsError, MissingError."""
+    network, card = load_weights(weights or default_weights())
+    return Predictor(network, calibration_from_card(card, len(network.skeleton)), device=device, flip_test=flip_test, batch=batch)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Crop:
+    """A part of a picture that the network is asked about."""
+
+    image: Image
+    box: Box
+    """Corner-based, with the aspect of the network's input."""
+
+    def matrix(self, size: tuple[int, int]) -> Matrix:
+        """Image pixels to input pixels."""
+        return crop_matrix(self.box, size)
+
+
+class Predictor:
+    """A network, ready to be shown pictures. `flip_test` also shows it their mirror images: more exact, half as fast."""
+
+    def __init__(
+        self, network: PoseNetwork, calibration: Calibration, *, device: str = "auto", flip_test: bool = True, batch: int = 16
+    ) -> None:
+        self.device = _device(device)
+        self.network = network.eval().to(self.device)
+        self.calibration, self.flip_test, self.batch = calibration, flip_test, batch
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoints that are found."""
+        return self.network.skeleton
+
+    def predict(self, image: Source, boxes: Sequence[Sequence[float]] | Float[np.ndarray, "N 4"] | None = None) -> Poses:
+        """The people of one picture (a file or an RGB array): one in each box (x1, y1, x2, y2), or without boxes the one person it shows."""
+        return self.predict_batch([load_image(image)], None if boxes is None else [np.asarray(boxes, np.float64).reshape(-1, 4)])[0]
+
+    def predict_batch(self, images: Sequence[Image], boxes: Sequence[Float[np.ndarray, "N 4"]] | None = None) -> list[Poses]:
+        """The same for many pictures at once; `boxes` has one array for each."""
+        if boxes is None:
+            return self._two_passes(images)
+        crops = [Crop(image=image, box=self._framed(box)) for image, own in zip(images, boxes, strict=True) for box in own]
+        keypoints, scores = self._ask(crops)
+        ends = np.cumsum([len(own) for own in boxes])
+        parts = zip(images, boxes, np.split(keypoints, ends[:-1]), np.split(scores, ends[:-1]), strict=True)
+        return [self._poses(image, *rest) for image, *rest in parts]
+
+    def heatmaps(self, image: Image, box: Box | None = None) -> tuple[Float[np.ndarray, "S K h w"], Crop]:
+        """The maps of every stack for one crop (by default the one that `predict` ends with), and where they lie."""
+        if box is None:
+            crop = self._second(image, *(part[0] for part in self._ask([self._whole(image)])))
+        else:
+            crop = Crop(image=image, box=self._framed(box))
+        with torch.inference_mode():
+            return self.network.heatmaps(self._input([crop]), flip_test=self.flip_test)[0].float().cpu().numpy(), crop
+
+    def _two_passes(self, images: Sequence[Image]) -> list[Poses]:
+        first = self._ask([self._whole(image) for image in images])
+        crops = [self._second(image, *answer) for image, *answer in zip(images, *first, strict=True)]
+        keypoints, scores = self._ask(crops)
+        found = []
+        for image, points, score in zip(images, keypoints, scores, strict=True):
+            poses = self._poses(image, None, points[None], score[None])
+            there = poses.person_scores >= self.calibration.person
+            found.append(poses if there.all() else _nobody(poses))
+        return found
+
+    def _whole(self, image: Image) -> Crop:
+        return Crop(image=image, box=fit_aspect((0, 0, image.shape[1], image.shape[0]), self.network.input_size))
+
+    def _second(self, image: Image, keypoints: Float[np.ndarray, "K 2"], scores: Float[np.ndarray, " K"]) -> Crop:
+        """The crop of the second pass: around what the first has seen, or the whole picture again."""
+        seen = self._seen(image, keypoints, scores)
+        return Crop(image=image, box=self._framed(extent(keypoints, seen))) if seen.sum() >= FEWEST else self._whole(image)
+
+    def _framed(self, box: Float[np.ndarray, " 4"] | Sequence[float]) -> Box:
+        if not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
+            raise UsageError(f"box {[round(float(v), 1) for v in box]} is empty", "Boxes are x1, y1, x2, y2 in pixels")
+        return fit_aspect(box, self.network.input_size, MARGIN)
+
+    def _ask(self, crops: Sequence[Crop]) -> tuple[Float[np.ndarray, "n K 2"], Float[np.ndarray, "n K"]]:
+        """The network's keypoints in image pixels, and their scores. Batches have one shape (the last is filled up), so that answers do not
+        depend on the company a crop is in.
+        """
+        count = len(self.network.skeleton)
+        keypoints, scores = np.zeros((len(crops), count, 2)), np.zeros((len(crops), count))
+        for start in range(0, len(crops), self.batch):
+            part = crops[start : start + self.batch]
+            with torch.inference_mode():
+                places, heights = self.network.keypoints(self._input(part), flip_test=self.flip_test)
+            for i, crop in enumerate(part):
+                keypoints[start + i] = transform(places[i].cpu().numpy(), invert(crop.matrix(self.network.input_size)))
+                scores[start + i] = heights[i].cpu().numpy()
+        return keypoints, scores
+
+    def _input(self, crops: Sequence[Crop]) -> Tensor:
+        size = self.network.input_size
+        pixels = np.stack([warp(crop.image, crop.matrix(size), size) for crop in crops])
+        return normalise(torch.from_numpy(pixels).to(self.device))
+
+    def _seen(self, image: Image, keypoints: Float[np.ndarray, "*n K 2"], scores: Float[np.ndarray, "*n K"]) -> np.ndarray:
+        seen: np.ndarray = (scores >= np.array(self.calibration.seen)) & inside(keypoints, image.shape[:2])
+        return seen
+
+    def _poses(self, image: Image, boxes: np.ndarray | None, keypoints: Float[np.ndarray, "N K 2"], scores: Float[np.ndarray, "N K"]) -> Poses:
+        seen = self._seen(image, keypoints, scores)
+        if boxes is None:
+            boxes = np.stack([extent(points, own) if own.any() else np.zeros(4) for points, own in zip(keypoints, seen, strict=True)])
+        return Poses(
+            keypoints=keypoints,
+            scores=scores,
+            seen=seen,
+            boxes=np.asarray(boxes, np.float64).reshape(-1, 4),
+            person_scores=person_scores(scores),
+            skeleton=self.network.skeleton,
+            size=(image.shape[0], image.shape[1]),
+        )
+
+
+def _nobody(poses: Poses) -> Poses:
+    fields = ("keypoints", "scores", "seen", "boxes", "person_scores")
+    return Poses(**{name: getattr(poses, name)[:0] for name in fields}, skeleton=poses.skeleton, size=poses.size)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise MissingError("no CUDA GPU is here", "Use --device cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no device {name!r}", "Use cpu, cuda or cuda:1") from None
