@@ -55,14 +55,17 @@ class Crop:
 
 
 class Predictor:
-    """A network, ready to be shown pictures. `flip_test` also shows it their mirror images: more exact, half as fast."""
+    """A network, ready to be shown pictures. `flip_test` also shows it their mirror images: more exact, half as fast.
+
+    `fill` makes every batch the same shape, so that answers are the same bits whatever company a crop is in.
+    """
 
     def __init__(
-        self, network: PoseNetwork, calibration: Calibration, *, device: str = "auto", flip_test: bool = True, batch: int = 16
+        self, network: PoseNetwork, calibration: Calibration, *, device: str = "auto", flip_test: bool = True, batch: int = 16, fill: bool = False
     ) -> None:
         self.device = _device(device)
         self.network = network.eval().to(self.device)
-        self.calibration, self.flip_test, self.batch = calibration, flip_test, batch
+        self.calibration, self.flip_test, self.batch, self.fill = calibration, flip_test, batch, fill
 
     @property
     def skeleton(self) -> Skeleton:
@@ -76,7 +79,7 @@ class Predictor:
     def predict_batch(self, images: Sequence[Image], boxes: Sequence[Float[np.ndarray, "N 4"]] | None = None) -> list[Poses]:
         """The same for many pictures at once; `boxes` has one array for each."""
         if boxes is None:
-            return self._two_passes(images)
+            return [self._alone(image, told) for image, told in zip(images, self.two_passes(images), strict=True)]
         crops = [Crop(image=image, box=self._framed(box)) for image, own in zip(images, boxes, strict=True) for box in own]
         keypoints, scores = self._ask(crops)
         ends = np.cumsum([len(own) for own in boxes])
@@ -92,16 +95,16 @@ class Predictor:
         with torch.inference_mode():
             return self.network.heatmaps(self._input([crop]), flip_test=self.flip_test)[0].float().cpu().numpy(), crop
 
-    def _two_passes(self, images: Sequence[Image]) -> list[Poses]:
+    def two_passes(self, images: Sequence[Image]) -> Float[np.ndarray, "n K 3"]:
+        """The one person in each picture, whether or not anybody is there: x and y in image pixels, and scores."""
         first = self._ask([self._whole(image) for image in images])
         crops = [self._second(image, *answer) for image, *answer in zip(images, *first, strict=True)]
         keypoints, scores = self._ask(crops)
-        found = []
-        for image, points, score in zip(images, keypoints, scores, strict=True):
-            poses = self._poses(image, None, points[None], score[None])
-            there = poses.person_scores >= self.calibration.person
-            found.append(poses if there.all() else _nobody(poses))
-        return found
+        return np.concatenate([keypoints, scores[..., None]], -1)
+
+    def _alone(self, image: Image, told: Float[np.ndarray, "K 3"]) -> Poses:
+        poses = self._poses(image, None, told[None, :, :2], told[None, :, 2])
+        return poses if poses.person_scores[0] >= self.calibration.person else _nobody(poses)
 
     def _whole(self, image: Image) -> Crop:
         return Crop(image=image, box=fit_aspect((0, 0, image.shape[1], image.shape[0]), self.network.input_size))
@@ -117,9 +120,7 @@ class Predictor:
         return fit_aspect(box, self.network.input_size, MARGIN)
 
     def _ask(self, crops: Sequence[Crop]) -> tuple[Float[np.ndarray, "n K 2"], Float[np.ndarray, "n K"]]:
-        """The network's keypoints in image pixels, and their scores. Batches have one shape (the last is filled up), so that answers do not
-        depend on the company a crop is in.
-        """
+        """The network's keypoints in image pixels, and their scores."""
         count = len(self.network.skeleton)
         keypoints, scores = np.zeros((len(crops), count, 2)), np.zeros((len(crops), count))
         for start in range(0, len(crops), self.batch):
@@ -134,6 +135,8 @@ class Predictor:
     def _input(self, crops: Sequence[Crop]) -> Tensor:
         size = self.network.input_size
         pixels = np.stack([warp(crop.image, crop.matrix(size), size) for crop in crops])
+        if self.fill:
+            pixels = np.concatenate([pixels, np.zeros((self.batch - len(crops), *pixels.shape[1:]), np.uint8)])
         return normalise(torch.from_numpy(pixels).to(self.device))
 
     def _seen(self, image: Image, keypoints: Float[np.ndarray, "*n K 2"], scores: Float[np.ndarray, "*n K"]) -> np.ndarray:

@@ -6,7 +6,6 @@ the weights, the optimiser, the step, and the sums of the epoch under way.
 
 import copy
 import hashlib
-import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,18 +17,22 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from glasspose import starting
 from glasspose.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from glasspose.configs.data import Data
-from glasspose.configs.training import Recipe, validation_data
+from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.data import as_skeleton, read
 from glasspose.data.loading import EpochSampler, PackedPeople, loader
 from glasspose.data.packing import Pack, pack
 from glasspose.errors import TrainingError, UsageError
 from glasspose.files import write_atomically
+from glasspose.first_batch import first_batch_picture
+from glasspose.images import save_image
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
 from glasspose.network import PoseNetwork
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
+from glasspose.processes import launch
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Batch
 
@@ -46,6 +49,8 @@ class Run:
     optimiser: torch.optim.Optimizer
     average: nn.Module | None
     """The moving average of the weights, where the recipe asks for one."""
+    frozen: tuple[str, ...] = ()
+    """Parts of the model that stay as they are."""
     epoch: int = 0
     """Epochs that are done."""
     step: int = 0
@@ -76,32 +81,53 @@ class Trained:
     history: Sequence[Row]
 
 
-def train(recipe: Recipe, *, out: Path = Path("glasspose-out/train"), packs: Path = Path("packs"), resume: bool = False) -> Trained:
-    """Train a network on the packed people of a recipe.
+def train(
+    recipe: Recipe,
+    *,
+    out: Path = Path("glasspose-out/train"),
+    packs: Path = PACKS,
+    resume: bool = False,
+    init: str | None = None,
+    freeze: Sequence[str] = (),
+) -> Trained:
+    """Train a network on the packed people of a recipe, from chance or from the weights `init`.
 
-    Writes into `out`: recipe.yaml, log.csv, TensorBoard curves, the last two checkpoints, and the best weights with their card.
+    Writes into `out`: recipe.yaml, first_batch.jpg, log.csv, TensorBoard curves, the last two checkpoints, and the best weights with their
+    card. Raises UsageError where `out` holds a run that is not to be resumed, TrainingError where the loss stays infinite.
     """
-    if not resume and (out / "last.ckpt").exists():
-        raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
     fabric = _launch(recipe)
-    with fabric.rank_zero_first():
-        people = [packed(recipe.data, recipe, packs)]
-        skeleton = people[0].skeleton
-        people += [packed(data, recipe, packs, skeleton) for data in recipe.extra]
-        validation = packed(validation_data(recipe), recipe, packs, skeleton)
+    people, validation = pack_people(recipe, packs, fabric)
     size = recipe.model.input_size
     samples = PackedPeople(people, size, recipe.augmentation, recipe.seed)
-    run = _start(recipe, skeleton)
+    return fit(recipe, samples, PackedPeople([validation], size), fabric, out=out, resume=resume, init=init, freeze=freeze)
+
+
+def pack_people(recipe: Recipe, packs: Path, fabric: Any) -> tuple[list[Pack], Pack]:
+    """The training packs (the recipe's own data first) and the validation pack, made now where they are not there yet."""
+    with fabric.rank_zero_first():
+        first = packed(recipe.data, recipe, packs)
+        more = [packed(data, recipe, packs, first.skeleton) for data in recipe.extra]
+        return [first, *more], packed(validation_data(recipe), recipe, packs, first.skeleton)
+
+
+def fit(
+    recipe: Recipe, samples: PackedPeople, validation: PackedPeople, fabric: Any, *, out: Path, resume: bool, init: str | None, freeze: Sequence[str]
+) -> Trained:
+    """Train on some people and pick the best epoch by others."""
+    if not resume and (out / "last.ckpt").exists():
+        raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
+    run, story = _start(recipe, samples.packs[0].skeleton, init, freeze)
     if resume:
         _restore(run, *load_checkpoint(out))
     if fabric.is_global_zero:
         write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).encode())
-    _loop(recipe, run, samples, PackedPeople([validation], size), fabric, out)
+        save_image(out / "first_batch.jpg", first_batch_picture(run.network, samples))
+    _loop(recipe, run, samples, validation, fabric, out, story)
     best = run.best()
     return Trained(folder=out, best_epoch=int(best["epoch"]), best_pck=best["validation/pck"], history=run.history)
 
 
-def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path) -> None:
+def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path, story: Sequence[str]) -> None:
     if fabric.world_size > 1 and fabric.device.type == "cuda":
         run.network.model = nn.SyncBatchNorm.convert_sync_batchnorm(run.network.model)
     run.network.to(fabric.device)
@@ -113,9 +139,13 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
     steps = len(sampler)
     log = Logbook(out, active=fabric.is_global_zero, start=run.epoch * steps + run.step, epochs=recipe.epochs, steps=steps)
     with Interrupts() as interrupts, log:
+        for line in story:
+            log.say(line)
         while run.epoch < recipe.epochs and not _stale(recipe, run):
             sampler.epoch, sampler.start = run.epoch, run.step
             model.train()
+            starting.freeze(run.network.model, run.frozen)
+            rate = recipe.optimiser.learning_rate
             for batch in batches:
                 rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
                 loss = _step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
@@ -224,12 +254,16 @@ def _stale(recipe: Recipe, run: Run) -> bool:
     return recipe.early_stop is not None and bool(run.history) and run.epoch - run.best()["epoch"] >= recipe.early_stop
 
 
-def _start(recipe: Recipe, skeleton: Skeleton) -> Run:
+def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str]) -> tuple[Run, list[str]]:
+    """A run before its first step, and what is to be said of where its weights come from."""
     torch.manual_seed(recipe.seed)
     network = PoseNetwork(recipe.model, recipe.codec, skeleton)
+    story = [] if init is None else starting.start_from(network, init).lines()
+    starting.freeze(network.model, frozen)
     network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None
-    return Run(network=network, optimiser=build_optimiser(recipe.optimiser, network.model.parameters()), average=average)
+    optimiser = build_optimiser(recipe.optimiser, network.model.parameters())
+    return Run(network=network, optimiser=optimiser, average=average, frozen=tuple(frozen)), story
 
 
 def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = None) -> Pack:
@@ -241,23 +275,12 @@ def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = 
 
 
 def _launch(recipe: Recipe) -> Any:
-    """Fabric on the GPUs there are or on the CPU, on as many processes as torchrun has started."""
-    from lightning_fabric import Fabric
-
     cuda = torch.cuda.is_available()
     if recipe.precision == "bf16" and not cuda:
         raise UsageError("precision bf16 needs a GPU: on a CPU it is several times slower", "Leave precision at auto")
-    here, everywhere = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
-    if recipe.batch % everywhere:
-        raise UsageError(f"batch {recipe.batch} does not divide among {everywhere} processes", "Choose a multiple")
-    fabric = Fabric(
-        accelerator="cuda" if cuda else "cpu",
-        devices=here,
-        num_nodes=everywhere // here,
-        strategy="ddp" if everywhere > 1 else "auto",
-        precision="bf16-mixed" if cuda and recipe.precision != "32" else "32-true",
-    )
-    fabric.launch()
+    fabric = launch("bf16-mixed" if cuda and recipe.precision != "32" else "32-true")
+    if recipe.batch % fabric.world_size:
+        raise UsageError(f"batch {recipe.batch} does not divide among {fabric.world_size} processes", "Choose a multiple")
     return fabric
 
 

@@ -29,19 +29,30 @@ def normalise(images: UInt8[Tensor, "B H W 3"]) -> Float32[Tensor, "B 3 H W"]:
 
 
 class PackedPeople(Dataset[dict[str, Any]]):
-    """People of one or more packs with the same skeleton. Without augmentation, the evaluation square."""
+    """People of one or more packs with the same skeleton. Without augmentation, the evaluation square.
 
-    def __init__(self, packs: Sequence[Pack], size: tuple[int, int], augmentation: Augmentation | None = None, seed: int = 0) -> None:
+    `chosen` narrows the people of the first pack to these places.
+    """
+
+    def __init__(
+        self,
+        packs: Sequence[Pack],
+        size: tuple[int, int],
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        chosen: Sequence[int] | None = None,
+    ) -> None:
         self.packs, self.size, self.augmentation, self.seed = packs, size, augmentation, seed
-        self.starts = np.cumsum([0, *(len(pack) for pack in packs)])
+        first = list(range(len(packs[0]))) if chosen is None else list(chosen)
+        self.places = [(0, place) for place in first] + [(n, place) for n, pack in enumerate(packs[1:], 1) for place in range(len(pack))]
 
     def __len__(self) -> int:
-        return int(self.starts[-1])
+        return len(self.places)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
-        which = int(np.searchsorted(self.starts, max(index, 0), side="right")) - 1
-        pack, place = self.packs[which], max(index, 0) - int(self.starts[which])
+        which, place = self.places[max(index, 0)]
+        pack = self.packs[which]
         person = _person(pack, place)
         if self.augmentation is None:
             view = plain_view(person, self.size)

@@ -1,0 +1,66 @@
+# The README's commands and what developers use. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PACKS ?= packs
+RUNS ?= runs
+INSTALL = $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
+ifneq ($(wildcard ../shared/data),)
+export GLASSPOSE_DATA ?= $(abspath ../shared/data)
+endif
+# One thread a test process: two cores, two processes.
+TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+.PHONY: help demo test test-slow test-all test-nightly check fix bench docs clean train-tiny
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+.venv/uv: # an environment with uv in it, which installs in a fraction of pip's time
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/package: .venv/uv pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/tools: .venv/package
+	$(INSTALL) --group test -e '.[people]'
+	@touch $@
+
+demo: .venv/package ## install, then find the keypoints of a portrait; writes glasspose-out/demo
+	$(BIN)/glasspose demo
+
+test: .venv/tools ## every test of a commit
+	$(TEST) -m "not slow and not nightly"
+
+test-slow: .venv/tools ## what takes longer: browsers, exports, whole trainings
+	$(TEST) -m "slow and not nightly"
+
+test-all: test test-slow ## both
+
+test-nightly: .venv/tools ## and those of an hour
+	$(TEST) -m "nightly"
+
+check: .venv/tools ## lint, types, layers, dead links
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/tools ## format, and mend what lint can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/tools ## benchmarks, side by side in one run
+	$(BIN)/python benchmarks/run.py
+
+docs: .venv/tools ## make the pictures and tables of README and docs again
+	$(BIN)/python docs/make.py
+
+constraints.txt: pyproject.toml # versions that were tested together, without addresses
+	uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o $@
+
+clean: ## remove the environment and everything made
+	rm -rf .venv build dist glasspose-out

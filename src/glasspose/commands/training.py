@@ -1,0 +1,55 @@
+"""`glasspose train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glasspose.configs.training import PACKS, Recipe
+
+
+def train(
+    recipe: Annotated[Recipe, Parameter(name="*")],
+    *,
+    out: Path = Path("glasspose-out/train"),
+    packs: Path = PACKS,
+    resume: bool = False,
+    init: str | None = None,
+    freeze: tuple[str, ...] = (),
+    folds: int | None = None,
+) -> int:
+    """Train a network from a recipe; every value of the recipe can be given as an option too.
+
+    Example: glasspose train recipes/tour.yaml --epochs 2 --out glasspose-out/tour
+
+    Ctrl-C keeps a checkpoint; the same command with --resume goes on to the same bits. Several GPUs or processes: torchrun
+    --nproc-per-node 2 -m glasspose train ...
+
+    Parameters
+    ----------
+    out
+        Where checkpoints, curves, the resolved recipe and the best weights go.
+    packs
+        Where people are kept, cut out once.
+    resume
+        Go on with the run in --out.
+    init
+        Start from these weights: matching tensors are copied, the head's keypoints by name.
+    freeze
+        Leave these parts of the model as they are: stem, hourglasses, features, heads.
+    folds
+        Train so many networks, each without its share of the images, and write out-of-fold predictions.
+    """
+    from rich.console import Console
+
+    from glasspose.folds import train_folds
+    from glasspose.training import train
+
+    console = Console(stderr=True)
+    if folds is not None:
+        trained = train_folds(recipe, folds, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
+        console.print(f"Out-of-fold predictions of {trained.people} people are in {trained.predictions}; PCK@0.2 {trained.pck:.3f}")
+        return 0
+    result = train(recipe, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
+    console.print(f"Best epoch {result.best_epoch}: validation PCK@0.2 {100 * result.best_pck:.1f} %. Weights: {result.folder / 'best.safetensors'}")
+    return 0

@@ -1,0 +1,131 @@
+"""How good weights are on a dataset: two protocols, every number with its 95 % interval, the same bits on any number of processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from glasspose.calibration import calibration_from_card
+from glasspose.checkpoint import load_weights
+from glasspose.configs.data import Data
+from glasspose.data import as_skeleton, read
+from glasspose.errors import InputError
+from glasspose.images import load_image
+from glasspose.metrics import Score, auc, coco_results, coco_truth, distances, epe, oks_scores, pck
+from glasspose.prediction import Predictor
+from glasspose.processes import launch
+from glasspose.structures import Annotation, Dataset
+
+CHUNK = 64
+"""Pictures in memory at once."""
+Told = Float[np.ndarray, "n K 3"]
+"""x, y in image pixels, score."""
+
+
+def evaluate(
+    weights: str | Path,
+    data: Data,
+    *,
+    flip_test: bool = True,
+    batch: int = 16,
+    device: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Measure weights on the people of a dataset; fractions from 0 to 1, lengths in image pixels.
+
+    At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
+    what `predict` does with the whole picture, for pictures of one person.
+    """
+    fabric = launch(device=device)
+    network, card = load_weights(weights)
+    dataset = as_skeleton(read(data), network.skeleton)
+    people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
+    if not people:
+        raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
+    calibration = calibration_from_card(card, len(network.skeleton))
+    predictor = Predictor(network, calibration, device=str(fabric.device), flip_test=flip_test, batch=batch, fill=True)
+    told = _ask(predictor, people, fabric, progress)
+    alone = np.isfinite(told[:, 1, 0, 0])
+    report = {
+        "format": "glasspose.evaluation",
+        "version": 1,
+        "weights": {"name": card["name"], "sha256": card["sha256"]},
+        "data": data.model_dump(mode="json", exclude={"root", "folder"}),
+        "flip_test": flip_test,
+        "protocol": "crop from labels: square, 1.25 x the longer labelled side",
+        **_numbers(told[:, 0], people, dataset),
+    }
+    if alone.any():
+        protocol = "predict's own two passes over the whole picture; pictures of one person"
+        own = [person for person, single in zip(people, alone, strict=True) if single]
+        report["two_pass"] = {"protocol": protocol, **_numbers(told[alone, 1], own, dataset)}
+    return report
+
+
+def _ask(predictor: Predictor, people: Sequence[Annotation], fabric: Any, progress: Callable[[int, int], None]) -> Float[np.ndarray, "N 2 K 3"]:
+    """What the network says of everybody, by both protocols; NaN where the second does not apply. Processes share the pictures by strides."""
+    pictures = [list(group) for _, group in groupby(range(len(people)), key=lambda i: people[i].image)]
+    own = pictures[fabric.global_rank :: fabric.world_size]
+    told = np.full((len(people), 2, len(predictor.skeleton), 3), np.nan)
+    for start in range(0, len(own), CHUNK):
+        part = own[start : start + CHUNK]
+        images = [load_image(people[group[0]].image) for group in part]
+        poses = predictor.predict_batch(images, [np.stack([people[i].box for i in group]) for group in part])
+        for group, found in zip(part, poses, strict=True):
+            told[group, 0] = np.concatenate([found.keypoints, found.scores[..., None]], -1)
+        single = [n for n, group in enumerate(part) if len(group) == 1]
+        for n, answer in zip(single, predictor.two_passes([images[n] for n in single]), strict=True):
+            told[part[n][0], 1] = answer
+        progress(min(start + CHUNK, len(own)), len(own))
+    if fabric.world_size == 1:
+        return told
+    everyone = fabric.all_gather(torch.from_numpy(told)).cpu().numpy()
+    merged: np.ndarray = np.nanmax(np.where(np.isnan(everyone), -np.inf, everyone), axis=0)
+    return np.where(np.isneginf(merged), np.nan, merged)
+
+
+def _numbers(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str, Any]:
+    truth, labelled = np.stack([p.keypoints for p in people]), np.stack([p.labelled for p in people])
+    image_ids = np.array([p.image_id for p in people])
+    apart = distances(told[..., :2], truth)
+    torso, head = (np.array([getattr(p, name) or 0.0 for p in people]) for name in ("torso", "head"))
+    scores: dict[str, Score] = {}
+    if (torso > 0).any():
+        for threshold in (0.2, 0.1):
+            scores[f"pck@{threshold}"] = pck(apart, labelled, torso, threshold, image_ids=image_ids)
+        scores["auc"] = auc(apart, labelled, torso, image_ids=image_ids)
+    if (head > 0).any():
+        scores["pckh@0.5"] = pck(apart, labelled, head, 0.5, image_ids=image_ids)
+    scores["epe"] = epe(apart, labelled, image_ids=image_ids)
+    numbers: dict[str, Any] = {"n": len(people), "images": len(set(image_ids.tolist()))}
+    numbers |= {name: _described(score, dataset) for name, score in scores.items()}
+    if dataset.skeleton.sigmas is not None:
+        numbers["oks"] = _oks(told, people, dataset)
+    return numbers
+
+
+def _described(score: Score, dataset: Dataset) -> dict[str, Any]:
+    """A score with the keypoints by name."""
+    names = dataset.skeleton.keypoints
+    plain = score.to_json()
+    plain["per_keypoint"] = dict(zip(names, score.per_keypoint, strict=True))
+    plain["counts"] = dict(zip(names, score.counts, strict=True))
+    plain["per_keypoint_intervals"] = dict(zip(names, score.per_keypoint_intervals or [None] * len(names), strict=True))
+    return plain
+
+
+def _oks(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str, float | None]:
+    truth = coco_truth(
+        np.stack([p.keypoints for p in people]),
+        np.stack([p.labelled for p in people]),
+        np.stack([p.box for p in people]),
+        np.array([p.area for p in people]),
+        np.array([p.image_id for p in people]),
+        np.array([p.crowd for p in people]),
+    )
+    results = coco_results(told[..., :2], told[..., 2].mean(1), np.array([p.image_id for p in people]))
+    return oks_scores(truth, results, dataset.skeleton)

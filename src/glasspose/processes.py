@@ -1,0 +1,23 @@
+"""One process or many: Fabric on the GPUs there are, or on the CPU, over as many processes as torchrun has started."""
+
+import os
+from typing import Any
+
+import torch
+
+
+def launch(precision: str = "32-true", device: str = "auto") -> Any:
+    """A launched Fabric. Its processes agree through `all_reduce`, `all_gather` and `broadcast`, which do nothing where there is only one."""
+    from lightning_fabric import Fabric  # doubles the import time of torch, so only where it is used
+
+    cuda = torch.cuda.is_available() and device != "cpu"
+    here, everywhere = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator="cuda" if cuda else "cpu",
+        devices=here,
+        num_nodes=everywhere // here,
+        strategy="ddp" if everywhere > 1 else "auto",
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
