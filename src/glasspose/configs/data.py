@@ -33,6 +33,8 @@ class Coco(_Folder):
     kind: Literal["coco"] = "coco"
     annotations: str = "annotations/person_keypoints_{split}2017.json"
     images: str = "{split}2017"
+    splits: str | None = None
+    """A file in `root` ({"train": [image ids], ...}, as `glasspose data split` writes it) that chooses among the images; all where not given."""
     minimum_keypoints: Annotated[int, Field(ge=0)] = 1
     """People with fewer labelled keypoints are left out."""
     minimum_area: Annotated[float, Field(ge=0)] = 0.0
