@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from glasspose.checkpoint import load_weights
 from glasspose.configs.training import PACKS, Recipe
+from glasspose.data import read
 from glasspose.data.loading import PackedPeople
+from glasspose.data.packing import packable
 from glasspose.data.splitting import folds as divide
+from glasspose.data.splitting import group_duplicates
 from glasspose.files import write_atomically
 from glasspose.geometry import invert, transform
 from glasspose.judging import judge, torso_pck
@@ -46,7 +49,9 @@ def train_folds(
     packed, _ = pack_people(recipe, packs, fabric)
     first, size = packed[0], recipe.model.input_size
     people, scores = [], []
-    for number, held_out in enumerate(divide(first.image_ids, count, recipe.seed)):
+    source = read(recipe.data)
+    dataset = group_duplicates(replace(source, annotations=packable(source)))
+    for number, held_out in enumerate(divide(dataset, count, recipe.seed)):
         rest = sorted(set(range(len(first))) - set(held_out))
         samples = PackedPeople(packed, size, recipe.augmentation, recipe.seed, chosen=rest)
         unseen = PackedPeople([first], size, chosen=held_out)

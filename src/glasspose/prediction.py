@@ -17,7 +17,7 @@ from glasspose.checkpoint import load_weights, shipped_weights
 from glasspose.data.loading import normalise
 from glasspose.errors import MissingError, UsageError
 from glasspose.geometry import Box, Matrix, crop_matrix, extent, fit_aspect, inside, invert, transform, warp
-from glasspose.images import Source, load_image
+from glasspose.images import load_image
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Image, Poses
@@ -72,7 +72,7 @@ class Predictor:
         """The keypoints that are found."""
         return self.network.skeleton
 
-    def predict(self, image: Source, boxes: Sequence[Sequence[float]] | Float[np.ndarray, "N 4"] | None = None) -> Poses:
+    def predict(self, image: str | Path | bytes | Image, boxes: Sequence[Sequence[float]] | Float[np.ndarray, "N 4"] | None = None) -> Poses:
         """The people of one picture (a file or an RGB array): one in each box (x1, y1, x2, y2), or without boxes the one person it shows."""
         return self.predict_batch([load_image(image)], None if boxes is None else [np.asarray(boxes, np.float64).reshape(-1, 4)])[0]
 

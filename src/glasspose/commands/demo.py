@@ -1,10 +1,11 @@
 """`glasspose demo`."""
 
+import json
 from pathlib import Path
 
 
 def demo(*, out: Path = Path("glasspose-out/demo")) -> int:
-    """Run `predict` on the portrait of Grace Hopper that ships inside matplotlib.
+    """Run `predict` on the portrait of Grace Hopper that ships inside matplotlib, and print what it finds.
 
     Example: glasspose demo --out glasspose-out/demo
     """
@@ -15,5 +16,16 @@ def demo(*, out: Path = Path("glasspose-out/demo")) -> int:
     from glasspose.commands.prediction import predict
 
     photo = Path(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    poses, code = predict_one(photo, out)
-    return code
+    code = predict(str(photo), out=out, heatmaps=True)
+    if code:
+        return code
+    console = Console()
+    people = json.loads((out / f"{photo.stem}.pose.json").read_text())["people"]
+    for person in people:
+        table = Table("keypoint", "x", "y", "score", "in the picture", title=f"{photo.name}, pixels from the top left")
+        for name, point in person["keypoints"].items():
+            table.add_row(name, f"{point['x']:.0f}", f"{point['y']:.0f}", f"{point['score']:.2f}", "yes" if point["seen"] else "no")
+        console.print(table)
+    console.print("No person found." if not people else "", end="")
+    console.print(f"Overlay   {out / f'{photo.stem}.pose.jpg'}\nKeypoints {out / f'{photo.stem}.pose.json'}\nHeatmaps  {out / f'{photo.stem}.heatmaps.jpg'}")
+    return 0

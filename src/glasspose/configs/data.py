@@ -41,6 +41,8 @@ class Coco(_Folder):
     """People with a smaller box, in square pixels, are left out."""
     crowds: bool = False
     """Keep groups that are labelled as one (iscrowd); evaluation of OKS needs them, training never does."""
+    derive_head: bool = False
+    """Add the keypoints neck and head_top, derived from eyes and shoulders (data/heads.py), to learn with other skeletons by name."""
     sigmas: tuple[float, ...] | None = None
     """OKS constants of one's own keypoints, one each."""
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from glasspose.configs.data import Data
+from glasspose.configs.data import Coco, Data
 from glasspose.data.coco import read_coco
 from glasspose.data.drawn_people import read_drawn_people
+from glasspose.data.heads import with_heads
 from glasspose.data.lsp import read_lspet
 from glasspose.errors import AnnotationError
 from glasspose.skeletons import Skeleton
@@ -19,7 +20,8 @@ READERS: Mapping[str, Callable[[Any], Dataset]] = {"lspet": read_lspet, "coco": 
 
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
-    return READERS[config.kind](config)
+    dataset = READERS[config.kind](config)
+    return with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
 
 
 def as_skeleton(dataset: Dataset, skeleton: Skeleton) -> Dataset:

@@ -61,7 +61,7 @@ class Pack:
 
 def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[int, int], None] = lambda done, total: None) -> Pack:
     """Cut out everybody of a dataset into `folder`, or open it if that is already done. InputError where the folder holds another pack."""
-    people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
+    people = packable(dataset)
     plan = _plan(dataset, people, config)
     if (folder / "pack.json").exists():
         if _read_json(folder / "pack.json").get("plan") != plan:
@@ -87,6 +87,11 @@ def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[in
     write_atomically(folder / "pack.json", json.dumps({"format": "glasspose.pack", "version": VERSION, "plan": plan, "sha256": sums}, indent=1).encode())
     (folder / "progress.json").unlink(missing_ok=True)
     return open_pack(folder)
+
+
+def packable(dataset: Dataset) -> list[Annotation]:
+    """The people that a pack holds, in its order: those with a labelled keypoint, no crowds."""
+    return [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
 
 
 def open_pack(folder: Path, verify: bool = False) -> Pack:

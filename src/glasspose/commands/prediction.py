@@ -1,0 +1,85 @@
+"""`glasspose predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+DONE_WITH_FAILURES = 3
+
+
+def predict(
+    source: str,
+    *,
+    weights: str | None = None,
+    out: Path = Path("glasspose-out/predict"),
+    boxes: Path | None = None,
+    people: str | None = None,
+    recursive: bool = False,
+    overlays: bool = True,
+    heatmaps: bool = False,
+    smooth: bool = False,
+    flip_test: bool = True,
+    device: str = "auto",
+    batch: Annotated[int, Parameter(help="Pictures at once.")] = 16,
+) -> int:
+    """Find the keypoints of people in an image, a folder, a "pattern*.jpg", a video or a camera (camera:0).
+
+    Example: glasspose predict photo.jpg
+
+    One person is sought in each picture, unless --boxes or --people say where the people are.
+
+    Parameters
+    ----------
+    source
+        What to look at.
+    weights
+        A name of shipped weights, or a .safetensors file beside its card; the best that ship where not given.
+    out
+        NAME.pose.json and NAME.pose.jpg for each picture, poses.csv and coco_results.json for all; for a video one overlay video.
+    boxes
+        A file of people's boxes (docs/people.md).
+    people
+        A detector: torchvision:NAME, transformers:NAME or FILE.onnx (docs/people.md).
+    recursive
+        Look into the folders of a folder too.
+    heatmaps
+        Also write the heatmaps over the picture, and the grid of stacks and keypoints.
+    smooth
+        For video: follow people from frame to frame and smooth their keypoints (one-euro filter).
+    flip_test
+        Also look at the mirrored picture: more exact, half as fast.
+    """
+    from rich.console import Console
+
+    from glasspose.commands.progress import progress_bar
+    from glasspose.people import open_detector, read_boxes
+    from glasspose.prediction import load
+    from glasspose.results import Results
+    from glasspose.sources import open_source
+    from glasspose.streaming import People, answers
+    from glasspose.tracking import Tracker
+
+    opened = open_source(source, recursive=recursive)
+    predictor = load(weights, device=device, flip_test=flip_test, batch=batch)
+    where = People(boxes=read_boxes(boxes) if boxes else None, detector=open_detector(people, str(predictor.device)) if people else None)
+    tracker = Tracker() if smooth and opened.fps else None
+    console, problems, done, found = Console(stderr=True, soft_wrap=True), [], 0, 0
+    with Results(out, fps=opened.fps, overlays=overlays) as results, progress_bar("pictures") as progress:
+        for answer in answers(predictor, opened.frames, where, tracker):
+            done += 1
+            if answer.poses is None or answer.image is None:
+                problems.append(str(answer.problem))
+            else:
+                results.add(answer.frame.name, answer.frame.origin, answer.image, answer.poses, answer.frame.time)
+                found += len(answer.poses)
+                if heatmaps and opened.fps is None:
+                    results.add_heatmaps(answer.frame.name, answer.image, predictor)
+            progress(done, opened.count or done)
+    for problem in problems:
+        console.print(problem, style="red", markup=False, highlight=False)
+    failed = f", {len(problems)} failed" if problems else ""
+    console.print(f"{done - len(problems)} of {done} pictures{failed}; {found} people. Results are in {out}", markup=False, highlight=False)
+    if problems and len(problems) == done:
+        return 5
+    return DONE_WITH_FAILURES if problems else 0

@@ -1,0 +1,77 @@
+"""A whole source through a predictor: batch by batch, in order, with bounded memory, and one bad file never ends it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from glasspose.errors import ImageError, InputError
+from glasspose.people import BoxFile, Detector, PersonBoxes
+from glasspose.prediction import Predictor
+from glasspose.sources import Frame
+from glasspose.structures import Image, Poses
+from glasspose.tracking import Tracker
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What became of one frame: either poses or a problem."""
+
+    frame: Frame
+    image: Image | None = None
+    poses: Poses | None = None
+    problem: InputError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """Where many people's boxes come from; without either, one person is sought in the whole picture."""
+
+    boxes: BoxFile | None = None
+    detector: Detector | None = None
+
+    def of(self, frame: Frame, image: Image) -> PersonBoxes | None:
+        """The boxes of one frame; None where one person is to be sought."""
+        if self.boxes is not None:
+            return self.boxes.people(frame.origin).within((image.shape[0], image.shape[1]))
+        return None if self.detector is None else self.detector(image)
+
+
+def answers(predictor: Predictor, frames: Iterable[Frame], people: People = People(), tracker: Tracker | None = None) -> Iterator[Answer]:  # noqa: B008
+    """One answer for each frame, in order. With a tracker, people keep their numbers and keypoints are smoothed over time."""
+    remaining = iter(frames)
+    while part := list(islice(remaining, predictor.batch)):
+        loaded = [_load(frame, people) for frame in part]
+        for answer in _predict(predictor, loaded):
+            if tracker is None or answer.poses is None or answer.frame.time is None:
+                yield answer
+            else:
+                yield replace(answer, poses=tracker.update(answer.poses, answer.frame.time))
+
+
+def _load(frame: Frame, people: People) -> tuple[Answer, PersonBoxes | None]:
+    try:
+        image = frame.load()
+        return Answer(frame=frame, image=image), people.of(frame, image)
+    except (ImageError, InputError) as problem:
+        return Answer(frame=frame, problem=problem), None
+
+
+def _predict(predictor: Predictor, loaded: Sequence[tuple[Answer, PersonBoxes | None]]) -> list[Answer]:
+    """Pictures with boxes in one go, those without in another; the order stays."""
+    found: dict[int, Poses] = {}
+    boxed = [i for i, (answer, boxes) in enumerate(loaded) if answer.image is not None and boxes is not None]
+    whole = [i for i, (answer, boxes) in enumerate(loaded) if answer.image is not None and boxes is None]
+    if boxed:
+        own = [loaded[i][1] or PersonBoxes(boxes=np.zeros((0, 4)), scores=np.zeros(0)) for i in boxed]
+        poses = predictor.predict_batch(_images(loaded, boxed), [people.boxes for people in own])
+        for i, each, people in zip(boxed, poses, own, strict=True):
+            found[i] = replace(each, person_scores=people.scores * each.scores.mean(1)) if len(each) else each
+    if whole:
+        found |= dict(zip(whole, predictor.predict_batch(_images(loaded, whole)), strict=True))
+    return [replace(answer, poses=found.get(i)) for i, (answer, _) in enumerate(loaded)]
+
+
+def _images(loaded: Sequence[tuple[Answer, PersonBoxes | None]], places: Sequence[int]) -> list[Image]:
+    return [image for i in places if (image := loaded[i][0].image) is not None]
