@@ -26,7 +26,7 @@ help: ## list the targets
 	@touch $@
 
 .venv/tools: .venv/package
-	$(INSTALL) --group test -e '.[people]'
+	$(INSTALL) --compile-bytecode --group test -e ".[people]"
 	@touch $@
 
 demo: .venv/package ## install, then find the keypoints of a portrait; writes glasspose-out/demo

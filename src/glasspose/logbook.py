@@ -20,7 +20,7 @@ class Logbook:
 
     def __init__(self, folder: Path, *, active: bool, start: int, epochs: int, steps: int) -> None:
         self.folder, self.active, self.epochs = folder, active, epochs
-        self._console = Console(stderr=True, quiet=not active)
+        self._console = Console(stderr=True, quiet=not active, soft_wrap=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -39,6 +39,12 @@ from glasspose.structures import Batch
 THRESHOLD = 0.2
 """Of PCK in the log, in torso lengths."""
 MOST_BAD_STEPS = 10
+FIRST_STEPS = 50
+"""A healthy network may answer with empty maps for so many steps."""
+
+
+STATE = ("epoch", "step", "rate", "bad_steps", "sums", "history")
+"""What of a `Run` a checkpoint keeps beside its tensors."""
 
 
 @dataclass(kw_only=True)
@@ -55,6 +61,8 @@ class Run:
     """Epochs that are done."""
     step: int = 0
     """Steps done in the epoch under way."""
+    rate: float = 0.0
+    """The learning rate of the last step."""
     bad_steps: int = 0
     """Steps in a row that were left out because a gradient was not finite."""
     sums: dict[str, list[float]] = field(default_factory=dict)
@@ -145,23 +153,23 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
             sampler.epoch, sampler.start = run.epoch, run.step
             model.train()
             starting.freeze(run.network.model, run.frozen)
-            rate = recipe.optimiser.learning_rate
             for batch in batches:
-                rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
+                run.rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
                 loss = _step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
                 run.step += 1
                 if run.average is not None:
                     update_average(run.average, run.network.model, recipe.ema or 0.0, run.epoch * steps + run.step)
-                log.step(run.epoch, loss, rate)
+                log.step(run.epoch, loss, run.rate)
                 if interrupts.agreed(fabric):
                     _save(out, run, fabric)
                     log.say(f"Stopped in epoch {run.epoch + 1}; everything is in {out}. Go on with --resume.")
                     raise SystemExit(interrupts.exit_code)
             judged = judge(run.kept_model, run.network, validation, fabric)
-            run.history.append(_row(run, judged, rate, fabric))
+            run.history.append(_row(run, judged, fabric))
             run.epoch, run.step, run.sums = run.epoch + 1, 0, {}
             log.epoch(run.history)
-            _warn_of_collapse(run, log)
+            if run.epoch * steps >= FIRST_STEPS:
+                _warn_of_collapse(run, log)
             _save(out, run, fabric)
 
 
@@ -215,14 +223,14 @@ def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> float:
     return float(losses.sum()) / losses.shape[1]
 
 
-def _row(run: Run, judged: Judged, rate: float, fabric: Any) -> Row:
+def _row(run: Run, judged: Judged, fabric: Any) -> Row:
     """The numbers of one epoch, each for the last stack and then for every stack."""
     sums = {key: fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum").tolist() for key, values in run.sums.items()}
     losses = [loss / max(sums["supervised"][0], 1) for loss in sums["loss"]]
     pck = [hits / max(sums["asked"][0], 1) for hits in sums["hits"]]
     zero = sums["zero"][0] / max(sums["supervised"][0], 1)
     judged_pck = torso_pck(judged, THRESHOLD)
-    row = {"epoch": run.epoch + 1, "rate": rate, "train/loss": losses[-1], "train/zero_loss": zero, "train/pck": pck[-1]}
+    row = {"epoch": run.epoch + 1, "rate": run.rate, "train/loss": losses[-1], "train/zero_loss": zero, "train/pck": pck[-1]}
     row |= {"validation/loss": float(judged.losses[-1]), "validation/pck": judged_pck[-1]}
     for s in range(len(losses)):
         row |= {f"train/loss/stack{s}": losses[s], f"train/pck/stack{s}": pck[s]}
@@ -293,7 +301,7 @@ def _save(out: Path, run: Run, fabric: Any) -> None:
         optimiser = run.optimiser.state_dict()
         for number, values in optimiser["state"].items():
             tensors |= {f"optimiser.{number}.{key}": value for key, value in values.items()}
-        state = {key: getattr(run, key) for key in ("epoch", "step", "bad_steps", "sums", "history")}
+        state = {key: getattr(run, key) for key in STATE}
         save_checkpoint(out, tensors, state)
         if run.step == 0 and run.best()["epoch"] == run.epoch:
             weights = copy.copy(run.network)
@@ -310,11 +318,14 @@ def _restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> Non
     if run.average is not None:
         run.average.load_state_dict(under("average."))
     optimiser = run.optimiser.state_dict()
+    weights = [weight for group in run.optimiser.param_groups for weight in group["params"]]
     for key, value in under("optimiser.").items():
         number, name = key.split(".")
+        if value.shape == weights[int(number)].shape:  # fused kernels walk weights and state in memory order: it must be the same
+            value = torch.empty_like(weights[int(number)]).copy_(value)
         optimiser["state"].setdefault(int(number), {})[name] = value
     run.optimiser.load_state_dict(optimiser)
-    for key in ("epoch", "step", "bad_steps", "sums", "history"):
+    for key in STATE:
         setattr(run, key, state[key])
 
 

@@ -1,0 +1,194 @@
+import csv
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from glasspose import training
+from glasspose.codecs.heatmap import HeatmapCodec
+from glasspose.checkpoint import load_checkpoint, load_weights
+from glasspose.configs.data import DrawnPeople
+from glasspose.configs.training import AdamW, Plateau, RmsProp, Step
+from glasspose.errors import TrainingError, UsageError
+from glasspose.training import train
+from recipes_for_tests import nano_recipe
+
+SRC = Path(__file__).parents[1] / "src"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def go(tmp_path, name="run", resume=False, **changes):
+    return train(nano_recipe(tmp_path, **changes), out=tmp_path / name, packs=tmp_path / "packs", resume=resume)
+
+
+def rows(folder):
+    return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+
+
+def fingerprint(folder):
+    tensors, state = load_checkpoint(folder)
+    content = b"".join(key.encode() + tensor.numpy().tobytes() for key, tensor in sorted(tensors.items()))
+    return hashlib.sha256(content + repr(state).encode()).hexdigest(), (folder / "log.csv").read_bytes()
+
+
+def stop_at(monkeypatch, step):
+    """Ask for a stop after so many steps, as Ctrl-C would."""
+    calls = []
+    real = training._step
+
+    def counting(*arguments):
+        calls.append(1)
+        if len(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(training, "_step", counting)
+
+
+def test_the_loss_falls_and_everything_is_written(tmp_path):
+    trained = go(tmp_path, epochs=6, ema=0.5, clip=1.0)
+    assert trained.history[-1]["train/loss"] < 0.95 * trained.history[0]["train/loss"]
+    log = rows(tmp_path / "run")
+    assert [row["epoch"] for row in log] == ["1", "2", "3", "4", "5", "6"]
+    assert {"train/loss/stack0", "train/pck/stack1", "validation/pck/stack1"} <= set(log[0])
+    for name in ("recipe.yaml", "first_batch.jpg", "last.ckpt", "previous.ckpt", "best.safetensors", "best.json"):
+        assert (tmp_path / "run" / name).exists(), name
+    assert list((tmp_path / "run/tensorboard").iterdir())
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
+    trained = go(tmp_path, epochs=3)
+    _, card = load_weights(tmp_path / "run/best.safetensors")
+    assert card["epoch"] == trained.best_epoch
+    assert card["validation"]["validation/pck"] == max(row["validation/pck"] for row in trained.history)
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatch, step):
+    go(tmp_path, "whole", ema=0.9)
+    stop_at(monkeypatch, step)
+    with pytest.raises(SystemExit) as stopped:
+        go(tmp_path, "stopped", ema=0.9)
+    assert stopped.value.code == 130
+    monkeypatch.undo()
+    go(tmp_path, "stopped", ema=0.9, resume=True)
+    assert fingerprint(tmp_path / "stopped") == fingerprint(tmp_path / "whole")
+
+
+def test_the_result_depends_on_the_seed_and_on_nothing_else(tmp_path):
+    for name, changes in (("one", {}), ("same", {"workers": 1}), ("other", {"seed": 1})):
+        go(tmp_path, name, epochs=1, **changes)
+    assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "same")
+    assert fingerprint(tmp_path / "one")[0] != fingerprint(tmp_path / "other")[0]
+
+
+def test_micro_batches_give_the_gradient_of_the_whole_batch(tmp_path, monkeypatch):
+    freeze_statistics(monkeypatch)
+    losses = [[row["train/loss"] for row in go(tmp_path, f"m{m}", micro_batch=m).history] for m in (None, 4, 2)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-5)
+
+
+def freeze_statistics(monkeypatch):
+    """Batch norm with fixed statistics, so that a person's loss does not depend on the company."""
+    start = training._start
+
+    def without(*arguments):
+        run, story = start(*arguments)
+        for module in run.network.model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 0.0
+                module.train = lambda mode=True, module=module: torch.nn.Module.train(module, False)
+        return run, story
+
+    monkeypatch.setattr(training, "_start", without)
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    go(tmp_path, epochs=1)
+    with pytest.raises(UsageError, match="--resume"):
+        go(tmp_path, epochs=1)
+
+
+def test_gradients_that_are_not_finite_end_the_run_and_spoil_nothing(tmp_path, monkeypatch):
+    losses = HeatmapCodec.losses
+    calls = []
+
+    def spoiled(self, output, *rest):
+        calls.append(1)
+        return losses(self, output, *rest) * (float("nan") if len(calls) > 6 and output.requires_grad else 1.0)
+
+    monkeypatch.setattr(HeatmapCodec, "losses", spoiled)
+    with pytest.raises(TrainingError, match="not finite for 10 steps"):
+        go(tmp_path, epochs=9)
+    tensors, _ = load_checkpoint(tmp_path / "run")
+    assert all(t.isfinite().all() for t in tensors.values())
+
+
+def test_a_collapse_is_reported_with_causes_within_an_epoch(tmp_path, capfd):
+    go(tmp_path, epochs=3, batch=1, optimiser=AdamW(learning_rate=1e-9))
+    said = " ".join(capfd.readouterr().err.split())
+    assert "COLLAPSED" in said
+    assert "learning rate" in said
+
+
+def test_a_healthy_run_is_not_called_collapsed(tmp_path, capfd):
+    go(tmp_path, epochs=3, batch=1, data=DrawnPeople(count=40, folder=tmp_path / "drawn"))
+    assert "COLLAPSED" not in capfd.readouterr().err
+
+
+def test_early_stop_ends_a_run_that_no_longer_grows(tmp_path):
+    trained = go(tmp_path, epochs=9, early_stop=1, optimiser=AdamW(learning_rate=1e-12))
+    assert len(trained.history) == 2
+
+
+@pytest.mark.parametrize("changes", [{"optimiser": RmsProp(learning_rate=1e-3), "schedule": Step(epochs=(2,))}, {"schedule": Plateau()}])
+def test_every_optimiser_and_schedule_runs(tmp_path, changes):
+    assert len(go(tmp_path, **changes).history) == 2
+
+
+def test_fine_tuning_copies_by_name_and_freezes(tmp_path, capfd):
+    go(tmp_path, "base", epochs=1)
+    base, _ = load_weights(tmp_path / "base/best.safetensors")
+    recipe = nano_recipe(tmp_path, epochs=1)
+    train(recipe, out=tmp_path / "tuned", packs=tmp_path / "packs", init=str(tmp_path / "base/best.safetensors"), freeze=("stem",))
+    tuned, _ = load_weights(tmp_path / "tuned/best.safetensors")
+    before, after = base.model.state_dict(), tuned.model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before if key.startswith("stem"))
+    assert not torch.equal(before["heads.0.weight"], after["heads.0.weight"])
+    assert "head by keypoint name" in capfd.readouterr().err
+
+
+def run_processes(tmp_path, processes, name):
+    """The same nano run in so many processes, started by torchrun."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import sys, json\nfrom pathlib import Path\nimport torch\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from recipes_for_tests import nano_recipe\nfrom glasspose.training import train\n"
+        "torch.set_num_threads(1)\nfolder, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "if __name__ == '__main__':\n    train(nano_recipe(folder), out=out, packs=folder / 'packs')\n"
+    )
+    command = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", str(29000 + os.getpid() % 900), str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *command, str(tmp_path), str(tmp_path / name)], check=True, env=environment, timeout=200, capture_output=True)
+    return rows(tmp_path / name)
+
+
+def test_two_processes_train_on_the_same_batches_as_one(tmp_path):
+    go(tmp_path, "one")
+    one, two = rows(tmp_path / "one"), run_processes(tmp_path, 2, "two")
+    assert float(two[0]["train/loss"]) == pytest.approx(float(one[0]["train/loss"]), rel=0.05)  # batch norm sees half batches
+    assert float(two[0]["train/zero_loss"]) == pytest.approx(float(one[0]["train/zero_loss"]), rel=1e-9)
