@@ -12,19 +12,13 @@ from glasspose import __version__
 from glasspose.errors import GlassposeError, InputError, UsageError
 
 VERBS = {
-    "predict": ("prediction:predict", "Find the keypoints of people in photographs or video."),
-    "train": ("training:train", "Train a network from a recipe."),
-    "evaluate": ("evaluation:evaluate", "Measure weights on a dataset: PCK, PCKh, AUC, end-point error, OKS."),
-    "demo": ("demo:demo", "Run `predict` on the portrait that ships inside matplotlib."),
-    "doctor": ("doctor:doctor", "Say what this machine has, and what to do about what it lacks."),
+    "predict": "prediction:predict",
+    "train": "training:train",
+    "evaluate": "evaluation:evaluate",
+    "demo": "demo:demo",
+    "doctor": "doctor:doctor",
 }
-DATA_VERBS = {
-    "check": ("data:check", "Look for damage in annotations and pictures."),
-    "stats": ("data:stats", "Count people, keypoints and sizes."),
-    "show": ("data:show", "Draw labelled people on one sheet."),
-    "split": ("data:split", "Divide images into parts, near-duplicates together."),
-    "pack": ("data:pack", "Cut people out once, for fast training."),
-}
+DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack")}
 EPILOGUE = "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 5 input unusable, 6 something missing here, 130/143 stopped."
 
 
@@ -32,8 +26,8 @@ def _app() -> App:
     app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
     data = App(name="data", help="Check, count, show, split and pack annotated people.")
     for parent, verbs in ((app, VERBS), (data, DATA_VERBS)):
-        for verb, (place, what) in verbs.items():
-            parent.command(f"glasspose.commands.{place}", name=verb, help=what)
+        for verb, place in verbs.items():
+            parent.command(f"glasspose.commands.{place}", name=verb)
     app.command(data)
     return app
 

@@ -1,6 +1,6 @@
 """How good weights are on a dataset: two protocols, every number with its 95 % interval, the same bits on any number of processes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
 from glasspose.errors import InputError
 from glasspose.images import load_image
-from glasspose.metrics import Score, auc, coco_results, coco_truth, distances, epe, oks_scores, pck
+from glasspose.metrics import Score, auc, coco_results, coco_truth, distances, epe, oks_nms, oks_scores, oks_sigmas, pck
+from glasspose.people import read_boxes
 from glasspose.prediction import Predictor
 from glasspose.processes import launch
 from glasspose.structures import Annotation, Dataset
@@ -64,6 +65,52 @@ def evaluate(
         own = [person for person, single in zip(people, alone, strict=True) if single]
         report["two_pass"] = {"protocol": protocol, **_numbers(told[alone, 1], own, dataset)}
     return report
+
+
+def evaluate_boxes(
+    weights: str | Path,
+    data: Data,
+    boxes: Path,
+    *,
+    flip_test: bool = True,
+    batch: int = 16,
+    device: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Many people a picture, from detector boxes: OKS AP and AR, each person scored box score times mean keypoint score, after OKS-NMS.
+
+    UsageError where the skeleton has no OKS constants; InputError where the box file does not fit the pictures.
+    """
+    network, card = load_weights(weights)
+    dataset = as_skeleton(read(data), network.skeleton)
+    sigmas = oks_sigmas(dataset.skeleton)
+    predictor = Predictor(network, calibration_from_card(card, len(network.skeleton)), device=device, flip_test=flip_test, batch=batch, fill=True)
+    detected = read_boxes(boxes)
+    pictures = sorted({(person.image_id, person.image) for person in dataset.annotations})
+    results: list[dict[str, Any]] = []
+    for done, (image_id, path) in enumerate(pictures):
+        image = load_image(path)
+        people = detected.people(path, image_id).within((image.shape[0], image.shape[1]))
+        if len(people):
+            poses = predictor.predict_batch([image], [people.boxes])[0]
+            scores = people.scores * poses.scores.mean(1)
+            areas = np.prod(people.boxes[:, 2:] - people.boxes[:, :2], axis=1)
+            kept = oks_nms(poses.keypoints, scores, areas, sigmas)
+            told = np.concatenate([poses.keypoints, poses.scores[..., None]], -1)[kept]
+            results += coco_results(told, scores[kept], np.full(len(kept), image_id))
+        progress(done + 1, len(pictures))
+    return {
+        "format": "glasspose.evaluation",
+        "version": 1,
+        "weights": {"name": card["name"], "sha256": card["sha256"]},
+        "data": data.model_dump(mode="json", exclude={"root", "folder"}),
+        "flip_test": flip_test,
+        "protocol": f"boxes from {boxes.name}; box score times mean keypoint score; OKS-NMS",
+        "n": len(dataset),
+        "images": len(pictures),
+        "detections": len(results),
+        "oks": oks_scores(_truth(dataset.annotations), results, dataset.skeleton),
+    }
 
 
 def _ask(predictor: Predictor, people: Sequence[Annotation], fabric: Any, progress: Callable[[int, int], None]) -> Float[np.ndarray, "N 2 K 3"]:
@@ -119,7 +166,12 @@ def _described(score: Score, dataset: Dataset) -> dict[str, Any]:
 
 
 def _oks(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str, float | None]:
-    truth = coco_truth(
+    results = coco_results(told[..., :2], told[..., 2].mean(1), np.array([p.image_id for p in people]))
+    return oks_scores(_truth(people), results, dataset.skeleton)
+
+
+def _truth(people: Sequence[Annotation]) -> dict[str, Any]:
+    return coco_truth(
         np.stack([p.keypoints for p in people]),
         np.stack([p.labelled for p in people]),
         np.stack([p.box for p in people]),
@@ -127,5 +179,3 @@ def _oks(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str
         np.array([p.image_id for p in people]),
         np.array([p.crowd for p in people]),
     )
-    results = coco_results(told[..., :2], told[..., 2].mean(1), np.array([p.image_id for p in people]))
-    return oks_scores(truth, results, dataset.skeleton)

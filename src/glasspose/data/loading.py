@@ -53,7 +53,7 @@ class PackedPeople(Dataset[dict[str, Any]]):
         epoch, index = key
         which, place = self.places[max(index, 0)]
         pack = self.packs[which]
-        person = _person(pack, place)
+        person = person_of(pack, place)
         if self.augmentation is None:
             view = plain_view(person, self.size)
         else:
@@ -72,7 +72,8 @@ class PackedPeople(Dataset[dict[str, Any]]):
         }
 
 
-def _person(pack: Pack, place: int) -> Person:
+def person_of(pack: Pack, place: int) -> Person:
+    """One packed person in pixels of the kept crop."""
     side = pack.crops.shape[1]
     margin = (side - pack.size) / 2
     matrix = pack.image_to_crop[place]
