@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -22,12 +23,16 @@ DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split
 EPILOGUE = "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 5 input unusable, 6 something missing here, 130/143 stopped."
 
 
-def _app() -> App:
+def _app(verb: str) -> App:
+    """The verbs; all but the one that is asked for stay unread, unless their first lines are needed for a list."""
     app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
     data = App(name="data", help="Check, count, show, split and pack annotated people.")
     for parent, verbs in ((app, VERBS), (data, DATA_VERBS)):
-        for verb, place in verbs.items():
-            parent.command(f"glasspose.commands.{place}", name=verb)
+        listed = verb not in VERBS if parent is app else verb == "data"
+        for name, place in verbs.items():
+            module, _, function = place.partition(":")
+            path = f"glasspose.commands.{module}"
+            parent.command(getattr(import_module(path), function) if listed else f"{path}:{function}", name=name)
     app.command(data)
     return app
 
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(tokens: list[str]) -> int:
-    app = _app()
+    app = _app(tokens[0] if tokens else "")
     if tokens[:1] == ["train"] and len(tokens) > 1 and not tokens[1].startswith("-"):
         from glasspose.configs.reading import recipe_defaults
 

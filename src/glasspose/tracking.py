@@ -98,7 +98,8 @@ def _weight(cutoff: float | np.ndarray, gap: np.ndarray) -> np.ndarray:
 
 
 def _blend(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    return old + weight * (new - old)
+    blend: np.ndarray = old + weight * (new - old)
+    return blend
 
 
 @dataclass(kw_only=True, eq=False)
@@ -138,7 +139,7 @@ class Tracker:
     count from 1 and are never used twice. `smoothing=None` leaves keypoints as they are.
     """
 
-    def __init__(self, *, patience: int = 30, similarity: float = 0.2, smoothing: OneEuro | None = OneEuro()) -> None:
+    def __init__(self, *, patience: int = 30, similarity: float = 0.1, smoothing: OneEuro | None = OneEuro()) -> None:
         self.patience, self.similarity, self.smoothing = patience, similarity, smoothing
         self._tracks: list[_Track] = []
         self._count = 0
@@ -171,16 +172,13 @@ class Tracker:
         """The track of each person, new where none is similar; the other tracks miss a frame."""
         similar = similarities(self._tracks, poses, time)
         similar[similar < self.similarity] = 0.0
-        chosen: list[_Track | None] = [None] * len(poses)
-        for t, n in zip(*linear_sum_assignment(similar, maximize=True), strict=True):
-            if similar[t, n] > 0:
-                chosen[n] = self._tracks[t]
+        pairs = [(int(t), int(n)) for t, n in zip(*linear_sum_assignment(similar, maximize=True), strict=True) if similar[t, n] > 0]
+        found = {n: self._tracks[t] for t, n in pairs}
         for track in self._tracks:
             track.missed += 1
-        for n, track in enumerate(chosen):
-            if track is not None:
-                track.observe(poses, n, time)
-        return [self._opened(poses, n, time) if track is None else track for n, track in enumerate(chosen)]
+        for n, track in found.items():
+            track.observe(poses, n, time)
+        return [found[n] if n in found else self._opened(poses, n, time) for n in range(len(poses))]
 
     def _opened(self, poses: Poses, n: int, time: float) -> _Track:
         self._count += 1
@@ -219,16 +217,19 @@ def similarities(tracks: Sequence[_Track], poses: Poses, time: float) -> Float[n
     near = np.exp(-distance / (2 * FALLOFF**2 * area[..., None]))
     pose = (near * both).sum(-1) / np.maximum(both.sum(-1), 1)
     weight = np.where(both.any(-1), POSE_WEIGHT, 0.0)
-    return weight * pose + (1 - weight) * _overlaps(boxes, poses.boxes)
+    similar: np.ndarray = weight * pose + (1 - weight) * _overlaps(boxes, poses.boxes)
+    return similar
 
 
 def _overlaps(one: Float[np.ndarray, "T 4"], other: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "T N"]:
     """Intersection over union of corner-based boxes."""
     sides = np.minimum(one[:, None, 2:], other[None, :, 2:]) - np.maximum(one[:, None, :2], other[None, :, :2])
-    shared = np.clip(sides, 0, None).prod(-1)
-    return shared / (_areas(one)[:, None] + _areas(other)[None] - shared)
+    shared: np.ndarray = np.clip(sides, 0, None).prod(-1)
+    union: np.ndarray = _areas(one)[:, None] + _areas(other)[None] - shared
+    return np.asarray(shared / union)
 
 
 def _areas(boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, " N"]:
     """Square pixels, at least one, so that a box without extent divides nothing by zero."""
-    return np.maximum(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1), 1.0)
+    areas: np.ndarray = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
+    return np.asarray(np.maximum(areas, 1.0))
