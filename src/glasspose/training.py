@@ -5,7 +5,6 @@ the weights, the optimiser, the step, and the sums of the epoch under way.
 """
 
 import copy
-import hashlib
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.data import as_skeleton, read
 from glasspose.data.loading import EpochSampler, PackedPeople, loader
-from glasspose.data.packing import Pack, pack
+from glasspose.data.packing import Pack, pack, pack_folder
 from glasspose.errors import TrainingError, UsageError
 from glasspose.files import write_atomically
 from glasspose.first_batch import first_batch_picture
@@ -278,8 +277,7 @@ def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = 
     """The pack of a dataset under `packs`, made now if it is not there; with another skeleton's keypoints if one is given."""
     dataset = read(data)
     dataset = dataset if skeleton is None else as_skeleton(dataset, skeleton)
-    key = hashlib.sha256(f"{data.model_dump_json()} {recipe.packing.model_dump_json()} {dataset.skeleton.to_json()}".encode()).hexdigest()[:8]
-    return pack(dataset, packs / f"{dataset.name.replace('/', '-')}-{key}", recipe.packing)
+    return pack(dataset, pack_folder(packs, dataset, recipe.packing), recipe.packing)
 
 
 def _launch(recipe: Recipe) -> Any:

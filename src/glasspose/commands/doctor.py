@@ -31,7 +31,7 @@ def _environment() -> list[tuple[str, str, str]]:
     for package in ("glasspose", "torch", "opencv-python-headless", "lightning-fabric"):
         rows.append((package, version(package), ""))
     for module, extra in OPTIONAL.items():
-        rows.append((module, _installed(module), "" if importlib.util.find_spec(module) else f"optional: pip install 'glasspose[{extra}]'"))
+        rows.append((module, _installed(module), "" if importlib.util.find_spec(module) else rf"optional: pip install 'glasspose\[{extra}]'"))
     return rows
 
 

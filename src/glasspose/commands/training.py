@@ -9,8 +9,8 @@ from glasspose.configs.training import PACKS, Recipe
 
 
 def train(
-    recipe: Annotated[Recipe, Parameter(name="*")],
     *,
+    recipe: Annotated[Recipe, Parameter(name="*")],
     out: Path = Path("glasspose-out/train"),
     packs: Path = PACKS,
     resume: bool = False,

@@ -89,6 +89,12 @@ def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[in
     return open_pack(folder)
 
 
+def pack_folder(packs: Path, dataset: Dataset, config: Packing) -> Path:
+    """Where the pack of a dataset is kept: its name, and a short hash of its labels and of the size."""
+    plan = json.dumps(_plan(dataset, packable(dataset), config), sort_keys=True)
+    return packs / f"{dataset.name.replace('/', '-')}-{hashlib.sha256(plan.encode()).hexdigest()[:8]}"
+
+
 def packable(dataset: Dataset) -> list[Annotation]:
     """The people that a pack holds, in its order: those with a labelled keypoint, no crowds."""
     return [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
