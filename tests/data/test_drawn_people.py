@@ -18,7 +18,7 @@ PICTURE = np.array([[100.0, 0, 80], [0, -100, 80]])
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    return read_drawn_people(DrawnPeople(count=60, root=tmp_path_factory.mktemp("drawn"))).annotations
+    return read_drawn_people(DrawnPeople(count=60, folder=tmp_path_factory.mktemp("drawn"))).annotations
 
 
 def pixels(person):
@@ -26,7 +26,7 @@ def pixels(person):
 
 
 def test_a_person_depends_on_seed_split_and_index_alone(tmp_path, people):
-    again = read_drawn_people(DrawnPeople(count=3, root=tmp_path)).annotations
+    again = read_drawn_people(DrawnPeople(count=3, folder=tmp_path)).annotations
     for one, other in zip(people[:3], again, strict=True):
         assert np.array_equal(one.keypoints, other.keypoints)
         assert np.array_equal(pixels(one), pixels(other))
@@ -35,13 +35,13 @@ def test_a_person_depends_on_seed_split_and_index_alone(tmp_path, people):
 
 @pytest.mark.parametrize("change", [{"split": "val"}, {"seed": 1}, {"seed": -1}, {"size": (96, 128)}])
 def test_other_seeds_splits_and_sizes_have_other_people(tmp_path, people, change):
-    (other,) = read_drawn_people(DrawnPeople(root=tmp_path, **({"count": 1} | change))).annotations
+    (other,) = read_drawn_people(DrawnPeople(folder=tmp_path, **({"count": 1} | change))).annotations
     assert not np.allclose(other.keypoints, people[0].keypoints)
     assert pixels(other).shape == (*change.get("size", (160, 160)), 3)
 
 
 def test_pictures_are_written_once_and_whole(tmp_path):
-    config = DrawnPeople(count=2, root=tmp_path)
+    config = DrawnPeople(count=2, folder=tmp_path)
     first = read_drawn_people(config).annotations
     times = [person.image.stat().st_mtime_ns for person in first]
     first[1].image.unlink()
@@ -127,13 +127,13 @@ def test_front_and_back_differ_and_tell_left_from_right(seed):
 @pytest.mark.parametrize("options", [{"split": "../x"}, {"split": ""}, {"size": (31, 160)}])
 def test_odd_requests_are_refused(tmp_path, options):
     with pytest.raises(UsageError):
-        read_drawn_people(DrawnPeople(root=tmp_path, **options))
+        read_drawn_people(DrawnPeople(folder=tmp_path, **options))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot write .*file.*--data\.root"):
-        read_drawn_people(DrawnPeople(root=tmp_path / "file"))
+    with pytest.raises(UsageError, match=r"cannot write .*file.*--data\.folder"):
+        read_drawn_people(DrawnPeople(folder=tmp_path / "file"))
 
 
 def test_the_cache_is_used_where_no_folder_is_named(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def _folder(config: DrawnPeople) -> Path:
     height, width = config.size
     if min(height, width) < 32:
         raise UsageError(f"pictures of {height} x {width} pixels are too small for a person", "Use 32 or more for --data.size")
-    root = config.root or _cache() / "drawn_people"
+    root = config.folder or _cache() / "drawn_people"
     return root / f"v{VERSION}-{config.split}-seed{config.seed}-{height}x{width}"
 
 
@@ -85,7 +85,7 @@ def _write(path: Path, image: Image) -> None:
         unfinished.write_bytes(cv2.imencode(".png", image[..., ::-1], QUICK_PNG)[1].tobytes())
         unfinished.replace(path)
     except OSError as problem:
-        raise UsageError(f"cannot write {path} ({problem.strerror})", "Name another folder with --data.root") from None
+        raise UsageError(f"cannot write {path} ({problem.strerror})", "Name another folder with --data.folder") from None
 
 
 def _scene(size: tuple[int, int], rng: np.random.Generator) -> _Scene:
