@@ -92,7 +92,7 @@ def test_keypoints_are_counted_anew(tmp_path):
     lying = changed(num_keypoints=0)
     assert only(tmp_path, lying, minimum_keypoints=3).labelled.sum() == 3
     _, faults = survey_coco(config(tmp_path, lying))
-    assert [(fault.rule, fault.fatal) for fault in faults] == [("keypoint-count", False)]
+    assert [(fault.rule, fault.severity) for fault in faults] == [("keypoint-count", "warning")]
     with pytest.raises(AnnotationError, match="nobody has 4 labelled"):
         read_coco(config(tmp_path, changed(num_keypoints=4), minimum_keypoints=4))
 
@@ -111,6 +111,7 @@ def test_a_split_file_chooses_the_images(tmp_path):
     document = FILE | {"images": [{"id": 3, "file_name": "3.jpg"}, {"id": 4, "file_name": "4.jpg"}], "annotations": [PERSON, second]}
     (tmp_path / "splits.json").write_text('{"train": [3], "val": [4]}')
     assert only(tmp_path, document, splits="splits.json", split="val").person_id == 6
+    assert len(read_coco(config(tmp_path, document, splits="splits.json", split="all"))) == 2
     with pytest.raises(AnnotationError, match=r"no split 'test'.*train, val"):
         read_coco(config(tmp_path, document, splits="splits.json", split="test"))
 
@@ -145,7 +146,7 @@ WRONG = {
 def test_a_wrong_entry_is_refused_with_its_file_and_id(tmp_path, rule, fields):
     document = changed(**fields)
     _, faults = survey_coco(config(tmp_path, document))
-    assert [fault.rule for fault in faults if fault.fatal] == [rule]
+    assert [fault.rule for fault in faults if fault.severity == "error"] == [rule]
     with pytest.raises(AnnotationError, match=r"labels\.json: annotations?[ \[](5|0)") as caught:
         read_coco(config(tmp_path, document))
     assert caught.value.remedy
@@ -203,6 +204,7 @@ def test_images_may_be_listed_twice_but_not_with_two_names(tmp_path):
         FILE | {"categories": [KITE | {"keypoints": "tip"}]},
         FILE | {"categories": [KITE | {"skeleton": [[1, 9]]}]},
         FILE | {"categories": [KITE | {"skeleton": 5}]},
+        FILE | {"categories": [KITE | {"skeleton": [[1, float("inf")]]}]},
     ],
     ids=lambda document: str(document)[:30],
 )

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -27,15 +27,19 @@ LARGEST = 1e12
 """Beyond any coordinate or area: what is larger is a damaged number."""
 
 
+Severity = Literal["error", "warning", "note"]
+"""An error cannot be used, a warning is probably wrong, a note is good to know."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something wrong with one entry of an annotation file. Fatal: the entry cannot be used."""
+    """What one rule found in one place of a dataset."""
 
     rule: str
     where: str
     detail: str
     remedy: str
-    fatal: bool = True
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +62,10 @@ def read_coco(config: Coco) -> Dataset:
     missing, an entry is malformed, or nobody is left; `survey_coco` goes on instead, and says all that is wrong.
     """
     dataset, faults = survey_coco(config)
-    fatal = [fault for fault in faults if fault.fatal]
-    if fatal:
-        more = f" (and {len(fatal) - 1} more: `glasspose data check` lists them)" if len(fatal) > 1 else ""
-        raise AnnotationError(f"{_path(config)}: {fatal[0].where}: {fatal[0].detail}{more}", fatal[0].remedy)
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more: `glasspose data check` lists them)" if len(errors) > 1 else ""
+        raise AnnotationError(f"{_path(config)}: {errors[0].where}: {errors[0].detail}{more}", errors[0].remedy)
     if not dataset.annotations:
         remedy = "Lower --data.minimum-keypoints or --data.minimum-area, or name another file"
         raise AnnotationError(f"{_path(config)}: nobody has {config.minimum_keypoints} labelled keypoints", remedy)
@@ -81,9 +85,9 @@ def survey_coco(config: Coco) -> tuple[Dataset, list[Fault]]:
     for place, entry in enumerate(entries):
         found = _faults(entry, place, file)
         faults += found
-        if not any(fault.fatal for fault in found) and _has_keypoints(entry, file) and images[entry["image_id"]]:
+        if not any(fault.severity == "error" for fault in found) and _has_keypoints(entry, file) and images[entry["image_id"]]:
             sound.append(entry)
-    if config.splits is not None:
+    if config.splits is not None and config.split != "all":
         chosen = set(split_ids(config.root / config.splits, config.split))
         sound = [entry for entry in sound if entry["image_id"] in chosen]
     return Dataset(name=f"coco/{config.split}", skeleton=skeleton, annotations=_people(sound, file, config)), faults
@@ -122,6 +126,8 @@ def _categories(path: Path, categories: Sequence[Any], sigmas: Sequence[float] |
         return skeleton_from_coco(posed[0], sigmas), {category["id"]: bool(category.get("keypoints")) for category in categories}
     except AnnotationError as problem:
         raise AnnotationError(f"{path}: {problem.message}", problem.remedy) from None
+    except OverflowError:
+        raise AnnotationError(f"{path}: a category's `skeleton` holds an infinite number", "Pairs count from 1") from None
 
 
 def _images(entries: Sequence[Any]) -> tuple[dict[int, str | None], list[Fault]]:
@@ -206,31 +212,29 @@ def _nothing(entry: Entry, file: _File) -> str:
     return "neither a box nor a labelled keypoint: left out" if empty else ""
 
 
-_Check = Callable[[Entry, _File], str]
-
-_FATAL: tuple[tuple[str, _Check, str], ...] = (
-    ("annotation-id", _wrong_id, "Number the annotations, each differently"),
-    ("unknown-image", _wrong_image, "Add the image, or remove the annotation"),
-    ("unknown-category", _wrong_category, "Add the category, or remove the annotation"),
-    ("keypoints", _wrong_keypoints, "Give x, y and a flag (0 not labelled, 1 occluded, 2 visible) for every keypoint of the category"),
-    ("box", _wrong_box, "Give x, y, width and height in pixels, or leave `bbox` out"),
-    ("area", _wrong_area, "Give square pixels, or leave `area` out"),
+_RULES: tuple[tuple[str, Severity, Callable[[Entry, _File], str], str], ...] = (
+    ("annotation-id", "error", _wrong_id, "Number the annotations, each differently"),
+    ("unknown-image", "error", _wrong_image, "Add the image, or remove the annotation"),
+    ("unknown-category", "error", _wrong_category, "Add the category, or remove the annotation"),
+    ("keypoints", "error", _wrong_keypoints, "Give x, y and a flag (0 not labelled, 1 occluded, 2 visible) for every keypoint of the category"),
+    ("box", "error", _wrong_box, "Give x, y, width and height in pixels, or leave `bbox` out"),
+    ("area", "error", _wrong_area, "Give square pixels, or leave `area` out"),
 )
-_HARMLESS: tuple[tuple[str, _Check, str], ...] = (
-    ("keypoint-count", _wrong_count, "None needed: the flags are counted anew"),
-    ("empty-person", _nothing, "Label it or remove it"),
+_RULES_OF_SOUND_ENTRIES: tuple[tuple[str, Severity, Callable[[Entry, _File], str], str], ...] = (
+    ("keypoint-count", "warning", _wrong_count, "None needed: the flags are counted anew"),
+    ("empty-person", "note", _nothing, "Label it or remove it"),
 )
 
 
 def _faults(entry: Any, place: int, file: _File) -> list[Fault]:
-    """What is wrong with one annotation; the harmless is looked for only where nothing is fatal."""
+    """What is wrong with one annotation."""
     if type(entry) is not dict:
         return [Fault(rule="annotation-entry", where=f"annotations[{place}]", detail="is not an object", remedy="Export the file again")]
     where = f"annotation {entry['id']}" if type(entry.get("id")) is int else f"annotations[{place}]"
     if not _wrong_category(entry, file) and not _has_keypoints(entry, file):
         return []
-    for fatal, rules in ((True, _FATAL), (False, _HARMLESS)):
-        found = [Fault(rule=r, where=where, detail=d, remedy=remedy, fatal=fatal) for r, check, remedy in rules if (d := check(entry, file))]
+    for rules in (_RULES, _RULES_OF_SOUND_ENTRIES):
+        found = [Fault(rule=r, where=where, detail=d, remedy=remedy, severity=s) for r, s, check, remedy in rules if (d := check(entry, file))]
         if found:
             return found
     return []
