@@ -5,7 +5,6 @@ else by Pillow. OpenCV's answer for a JPEG equals Pillow's, bit for bit. Colour 
 """
 
 import io
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import PIL.Image
 from jaxtyping import UInt8
 
 from glasspose.errors import GlassposeError, ImageError
+from glasspose.files import write_atomically
 from glasspose.structures import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -70,20 +70,13 @@ def encode_jpeg(image: Image, quality: int = 92) -> bytes:
 
 
 def save_image(path: str | Path, image: Image, quality: int = 92) -> None:
-    """Write a .jpg, .jpeg or .png, whole or not at all. GlassposeError where the place cannot be written."""
+    """Write a .jpg, .jpeg or .png, whole or not at all. InputError where the disk refuses."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in (".jpg", ".jpeg", ".png"):
         raise ImageError(f"{path}: pictures are written as .jpg or .png, not {suffix or 'without an ending'}", "Change the file's ending")
     data = _encode(".png", image, []) if suffix == ".png" else encode_jpeg(image, quality)
-    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as problem:
-        raise GlassposeError(f"{path} cannot be written ({problem.strerror})", "Choose another folder or make room") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, data)
 
 
 def _checked(array: np.ndarray, name: str) -> Image:
