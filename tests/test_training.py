@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from glasspose import training
-from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.checkpoint import load_checkpoint, load_weights
+from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.training import AdamW, Plateau, RmsProp, Step
 from glasspose.errors import TrainingError, UsageError

@@ -1,8 +1,8 @@
 """2D human pose estimation that you can see through.
 
-    >>> import glasspose
-    >>> predictor = glasspose.load("hourglass-tiny-lsp")
-    >>> poses = predictor.predict("photo.jpg")
+>>> import glasspose
+>>> predictor = glasspose.load("hourglass-tiny-lsp")
+>>> poses = predictor.predict("photo.jpg")
 """
 
 from importlib import import_module
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from glasspose.evaluation import evaluate as evaluate
     from glasspose.prediction import Predictor as Predictor
     from glasspose.prediction import load as load
-    from glasspose.prediction import predict as predict
+    from glasspose.skeletons import Skeleton as Skeleton
+    from glasspose.streaming import predict as predict
     from glasspose.structures import Annotation as Annotation
     from glasspose.structures import Poses as Poses
-    from glasspose.skeletons import Skeleton as Skeleton
     from glasspose.training import train as train
 
 _PUBLIC = {
@@ -27,7 +27,7 @@ _PUBLIC = {
     "Skeleton": "skeletons",
     "evaluate": "evaluation",
     "load": "prediction",
-    "predict": "prediction",
+    "predict": "streaming",
     "train": "training",
 }
 __all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "evaluate", "load", "predict", "train"]

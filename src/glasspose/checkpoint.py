@@ -133,7 +133,9 @@ def _weights_path(name: str | Path) -> Path:
     if path.suffix in (".json", ".safetensors") and path.with_suffix(".safetensors").exists():
         return path.with_suffix(".safetensors")
     if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin") and path.exists():
-        raise WeightsError(f"{path.name} is not a weight file of glasspose", "Weights are a .safetensors file beside its .json card, as `train` writes them")
+        raise WeightsError(
+            f"{path.name} is not a weight file of glasspose", "Weights are a .safetensors file beside its .json card, as `train` writes them"
+        )
     raise WeightsError(f"no weights {str(name)!r}", f"Shipped are {', '.join(shipped_weights()) or 'none'}; or name a .safetensors file")
 
 

@@ -29,7 +29,12 @@ def first_batch_picture(network: PoseNetwork, people: PackedPeople) -> Image:
     for i, sample in enumerate(samples):
         image = sample["images"]
         labelled = sample["labelled"] & inside(sample["keypoints"], network.input_size)
-        row = (image, _labels(image, sample["keypoints"], labelled, network), fused_heatmaps(image, targets[i], matrix), fused_heatmaps(image, said[i], matrix))
+        row = (
+            image,
+            _labels(image, sample["keypoints"], labelled, network),
+            fused_heatmaps(image, targets[i], matrix),
+            fused_heatmaps(image, said[i], matrix),
+        )
         pictures += [enlarged(picture, 2) if max(picture.shape) < 200 else picture for picture in row]
         captions += ["input", f"labels, {int(labelled.sum())} of {len(labelled)} in it", "target, strongest map", "network before this epoch"]
     return contact_sheet(pictures, captions, columns=4)

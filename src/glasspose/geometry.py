@@ -19,7 +19,8 @@ Box = Float[np.ndarray, " 4"]
 
 def transform(points: Float[np.ndarray, "*any 2"], matrix: Matrix) -> Float[np.ndarray, "*any 2"]:
     """Points through an affine matrix, in float64."""
-    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    moved: np.ndarray = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return moved
 
 
 def invert(matrix: Matrix) -> Matrix:
@@ -83,8 +84,7 @@ def extent(keypoints: Float[np.ndarray, "K 2"], chosen: Bool[np.ndarray, " K"]) 
 def inside(points: Float[np.ndarray, "*any 2"], size: tuple[int, int]) -> Bool[np.ndarray, "*any"]:
     """Whether points lie on the pixels of an image of this size (height, width)."""
     points = np.asarray(points)
-    within: np.ndarray = ((points >= -0.5) & (points < np.array([size[1], size[0]]) - 0.5)).all(-1)
-    return within
+    return np.asarray(((points >= -0.5) & (points < np.array([size[1], size[0]]) - 0.5)).all(-1))
 
 
 PADDING = (124, 116, 104)

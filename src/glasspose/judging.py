@@ -92,6 +92,6 @@ def torso_hits(
 
 def torso_pck(judged: Judged, threshold: float = 0.2) -> Sequence[float]:
     """PCK over all joints (micro average) for each stack."""
-    tensors = (torch.from_numpy(np.asarray(a)) for a in (judged.keypoints, judged.truth, judged.labelled, judged.torso))
-    hits, asked = torso_hits(*tensors, threshold)
+    keypoints, truth, labelled, torso = (torch.from_numpy(a) for a in (judged.keypoints, judged.truth, judged.labelled, judged.torso))
+    hits, asked = torso_hits(keypoints, truth, labelled, torso, threshold)
     return [float(h / asked.clamp_min(1)) for h in hits]

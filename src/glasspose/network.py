@@ -18,7 +18,7 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.model_config, self.codec_config, self.skeleton = model, codec, skeleton
         self.codec = build_codec(codec, skeleton, model.input_size)
-        self.model = build_model(model, self.codec.output_channels)
+        self.model: nn.Module = build_model(model, self.codec.output_channels)
 
     @property
     def input_size(self) -> tuple[int, int]:

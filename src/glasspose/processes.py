@@ -1,12 +1,12 @@
 """One process or many: Fabric on the GPUs there are, or on the CPU, over as many processes as torchrun has started."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 
-def launch(precision: str = "32-true", device: str = "auto") -> Any:
+def launch(precision: Literal["32-true", "bf16-mixed"] = "32-true", device: str = "auto") -> Any:
     """A launched Fabric. Its processes agree through `all_reduce`, `all_gather` and `broadcast`, which do nothing where there is only one."""
     from lightning_fabric import Fabric  # doubles the import time of torch, so only where it is used
 

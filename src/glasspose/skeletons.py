@@ -166,7 +166,8 @@ MPII = _named(
     "mpii",
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
     "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist",
-    _ARMS_AND_LEGS + " head_top-upper_neck upper_neck-thorax thorax-pelvis thorax-right_shoulder thorax-left_shoulder pelvis-right_hip pelvis-left_hip",
+    _ARMS_AND_LEGS
+    + " head_top-upper_neck upper_neck-thorax thorax-pelvis thorax-right_shoulder thorax-left_shoulder pelvis-right_hip pelvis-left_hip",
     torso=("right_hip", "left_shoulder"),
     head=("upper_neck", "head_top"),
 )

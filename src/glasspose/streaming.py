@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-
-import numpy as np
+from pathlib import Path
 
 from glasspose.errors import ImageError, InputError
-from glasspose.people import BoxFile, Detector, PersonBoxes
-from glasspose.prediction import Predictor
-from glasspose.sources import Frame
+from glasspose.people import NOBODY, BoxFile, Detector, PersonBoxes, open_detector, read_boxes
+from glasspose.prediction import Predictor, load
+from glasspose.sources import Frame, open_source
 from glasspose.structures import Image, Poses
 from glasspose.tracking import Tracker
 
@@ -38,7 +37,32 @@ class People:
         return None if self.detector is None else self.detector(image)
 
 
-def answers(predictor: Predictor, frames: Iterable[Frame], people: People = People(), tracker: Tracker | None = None) -> Iterator[Answer]:  # noqa: B008
+def predict(
+    source: str | Path,
+    weights: str | Path | None = None,
+    *,
+    boxes: str | Path | None = None,
+    people: str | None = None,
+    recursive: bool = False,
+    device: str = "auto",
+    batch: int = 16,
+) -> Iterator[Answer]:
+    """The poses of every picture of a source: an image, a folder, a pattern, a video or a camera. The same as the verb, without its files.
+
+    `boxes` names a file of people's boxes, `people` a detector; without either one person is sought in each picture.
+    """
+    opened = open_source(source, recursive=recursive)
+    predictor = load(weights, device=device, batch=batch)
+    return answers(predictor, opened.frames, where(boxes, people, predictor))
+
+
+def where(boxes: str | Path | None, people: str | None, predictor: Predictor) -> People:
+    """Where the people are, from the names that a user gives."""
+    detector = None if people is None else open_detector(people, str(predictor.device))
+    return People(boxes=None if boxes is None else read_boxes(Path(boxes)), detector=detector)
+
+
+def answers(predictor: Predictor, frames: Iterable[Frame], people: People = People(), tracker: Tracker | None = None) -> Iterator[Answer]:
     """One answer for each frame, in order. With a tracker, people keep their numbers and keypoints are smoothed over time."""
     remaining = iter(frames)
     while part := list(islice(remaining, predictor.batch)):
@@ -64,7 +88,7 @@ def _predict(predictor: Predictor, loaded: Sequence[tuple[Answer, PersonBoxes | 
     boxed = [i for i, (answer, boxes) in enumerate(loaded) if answer.image is not None and boxes is not None]
     whole = [i for i, (answer, boxes) in enumerate(loaded) if answer.image is not None and boxes is None]
     if boxed:
-        own = [loaded[i][1] or PersonBoxes(boxes=np.zeros((0, 4)), scores=np.zeros(0)) for i in boxed]
+        own = [loaded[i][1] or NOBODY for i in boxed]
         poses = predictor.predict_batch(_images(loaded, boxed), [people.boxes for people in own])
         for i, each, people in zip(boxed, poses, own, strict=True):
             found[i] = replace(each, person_scores=people.scores * each.scores.mean(1)) if len(each) else each

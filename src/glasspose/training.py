@@ -136,7 +136,7 @@ def fit(
 
 def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path, story: Sequence[str]) -> None:
     if fabric.world_size > 1 and fabric.device.type == "cuda":
-        run.network.model = nn.SyncBatchNorm.convert_sync_batchnorm(run.network.model)
+        run.network.model = nn.SyncBatchNorm.convert_sync_batchnorm(run.network.model)  # type: ignore[no-untyped-call]
     run.network.to(fabric.device)
     if run.average is not None:
         run.average.to(fabric.device)
@@ -242,7 +242,8 @@ def _warn_of_collapse(run: Run, log: Logbook) -> None:
     row = run.history[-1]
     if row["train/loss"] > 0.95 * row["train/zero_loss"] and row["validation/pck"] < 0.05:
         log.say(
-            f"COLLAPSED: the loss {row['train/loss']:.3g} is that of empty heatmaps ({row['train/zero_loss']:.3g}) and PCK is {row['validation/pck']:.3f}. "
+            f"COLLAPSED: the loss {row['train/loss']:.3g} is that of empty heatmaps ({row['train/zero_loss']:.3g}) "
+            f"and PCK is {row['validation/pck']:.3f}. "
             "Usual causes: a learning rate that is too high or too low, targets too small to see (raise codec.sigma, or codec.loss=weighted_mse), "
             "labels that do not fit the pictures (look at first_batch.jpg).",
             "bold red",
@@ -267,7 +268,7 @@ def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequenc
     network = PoseNetwork(recipe.model, recipe.codec, skeleton)
     story = [] if init is None else starting.start_from(network, init).lines()
     starting.freeze(network.model, frozen)
-    network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.model.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None
     optimiser = build_optimiser(recipe.optimiser, network.model.parameters())
     return Run(network=network, optimiser=optimiser, average=average, frozen=tuple(frozen)), story

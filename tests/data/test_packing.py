@@ -43,14 +43,14 @@ def test_packing_goes_on_where_it_was_broken_off(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "CHUNK", 4)
     whole = packing.pack(drawn, tmp_path / "whole", SIZE)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(done, total):
         if done == 8:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         packing.pack(drawn, tmp_path / "broken", SIZE, stop)
     with (tmp_path / "broken/crops.u8").open("ab") as file:
         file.write(b"a half-written crop")
@@ -67,7 +67,7 @@ def test_a_finished_pack_is_opened_and_one_of_other_data_is_refused(drawn, tmp_p
     before = (tmp_path / "p/crops.u8").stat().st_mtime_ns
     packing.pack(drawn, tmp_path / "p", SIZE)
     assert (tmp_path / "p/crops.u8").stat().st_mtime_ns == before
-    with pytest.raises(InputError, match="another pack|other data"):
+    with pytest.raises(InputError, match="other data"):
         packing.pack(replace(drawn, annotations=drawn.annotations[:5]), tmp_path / "p", SIZE)
 
 

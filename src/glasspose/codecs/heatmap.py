@@ -55,9 +55,7 @@ class HeatmapCodec(nn.Module):
         """Which keypoints the loss counts. The trainer divides by their number over all processes and micro-batches."""
         return labelled if self.config.unlabelled == "mask" else torch.ones_like(labelled)
 
-    def losses(
-        self, output: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]
-    ) -> Float[Tensor, "B S"]:
+    def losses(self, output: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, "B S"]:
         """For each person and stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
         target = self.encode(keypoints, labelled)[:, None]
         per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](output.float(), target)
@@ -112,7 +110,7 @@ def _window(heatmaps: Float[Tensor, "B K h w"], place: Tensor, reach: int) -> Fl
     xs = (place[..., 0, None] + step).clamp(0, width - 1)
     ys = (place[..., 1, None] + step).clamp(0, height - 1)
     flat = (ys[..., :, None] * width + xs[..., None, :]).flatten(2)
-    return heatmaps.flatten(2).gather(2, flat).unflatten(2, (len(step), len(step)))
+    return heatmaps.flatten(2).gather(2, flat).reshape(*heatmaps.shape[:2], len(step), len(step))
 
 
 def _quarter_offset(heatmaps: Tensor, place: Tensor) -> Float[Tensor, "B K 2"]:
@@ -154,4 +152,4 @@ def _smooth(heatmaps: Float[Tensor, "B K h w"], sigma: float) -> Float[Tensor, "
     flat = heatmaps.flatten(0, 1)[:, None]
     flat = functional.conv2d(flat, kernel.view(1, 1, -1, 1), padding=(reach, 0))
     flat = functional.conv2d(flat, kernel.view(1, 1, 1, -1), padding=(0, reach))
-    return flat[:, 0].unflatten(0, heatmaps.shape[:2])
+    return flat.reshape(heatmaps.shape)

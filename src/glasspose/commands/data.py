@@ -23,6 +23,7 @@ def check(*, data: Data, json: Path | None = None) -> int:
     ----------
     json
         Write the findings to this file.
+
     """
     from rich.console import Console
     from rich.table import Table
@@ -55,6 +56,7 @@ def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -
         Write the numbers to this file.
     figure
         Draw them into this PNG.
+
     """
     from rich.console import Console
     from rich.table import Table
@@ -88,6 +90,7 @@ def show(*, data: Data, out: Path = Path("glasspose-out/data/people.jpg"), count
         The picture, .jpg or .png.
     seed
         Chooses the people.
+
     """
     import numpy as np
     from rich.console import Console

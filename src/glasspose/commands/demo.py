@@ -27,5 +27,7 @@ def demo(*, out: Path = Path("glasspose-out/demo")) -> int:
             table.add_row(name, f"{point['x']:.0f}", f"{point['y']:.0f}", f"{point['score']:.2f}", "yes" if point["seen"] else "no")
         console.print(table)
     console.print("No person found." if not people else "", end="")
-    console.print(f"Overlay   {out / f'{photo.stem}.pose.jpg'}\nKeypoints {out / f'{photo.stem}.pose.json'}\nHeatmaps  {out / f'{photo.stem}.heatmaps.jpg'}")
+    console.print(
+        f"Overlay   {out / f'{photo.stem}.pose.jpg'}\nKeypoints {out / f'{photo.stem}.pose.json'}\nHeatmaps  {out / f'{photo.stem}.heatmaps.jpg'}"
+    )
     return 0

@@ -72,4 +72,10 @@ def _data(named: Path | None) -> list[tuple[str, Any, str]]:
     root = named or (Path(os.environ["GLASSPOSE_DATA"]) if "GLASSPOSE_DATA" in os.environ else None)
     if root is None:
         return [("data", "GLASSPOSE_DATA is not set", "optional: tests on real photographs need it")]
-    return [("data", f"{root}: {', '.join(sorted(p.name for p in root.iterdir() if p.is_dir()))}" if root.is_dir() else f"no folder {root}", "" if root.is_dir() else "Name one that exists")]
+    return [
+        (
+            "data",
+            f"{root}: {', '.join(sorted(p.name for p in root.iterdir() if p.is_dir()))}" if root.is_dir() else f"no folder {root}",
+            "" if root.is_dir() else "Name one that exists",
+        )
+    ]

@@ -34,6 +34,7 @@ def evaluate(
         A file of person boxes from a detector: measure many people a picture by OKS, scored box times mean keypoint score.
     flip_test
         Average the heatmaps with those of the mirrored picture.
+
     """
     from rich.console import Console
 

@@ -49,24 +49,24 @@ def predict(
         For video: follow people from frame to frame and smooth their keypoints (one-euro filter).
     flip_test
         Also look at the mirrored picture: more exact, half as fast.
+
     """
     from rich.console import Console
 
     from glasspose.commands.progress import progress_bar
-    from glasspose.people import open_detector, read_boxes
     from glasspose.prediction import load
     from glasspose.results import Results
     from glasspose.sources import open_source
-    from glasspose.streaming import People, answers
+    from glasspose.streaming import answers, where
     from glasspose.tracking import Tracker
 
     opened = open_source(source, recursive=recursive)
     predictor = load(weights, device=device, flip_test=flip_test, batch=batch)
-    where = People(boxes=read_boxes(boxes) if boxes else None, detector=open_detector(people, str(predictor.device)) if people else None)
+    found_by = where(boxes, people, predictor)
     tracker = Tracker() if smooth and opened.fps else None
     console, problems, done, found = Console(stderr=True, soft_wrap=True), [], 0, 0
     with Results(out, fps=opened.fps, overlays=overlays) as results, progress_bar("pictures") as progress:
-        for answer in answers(predictor, opened.frames, where, tracker):
+        for answer in answers(predictor, opened.frames, found_by, tracker):
             done += 1
             if answer.poses is None or answer.image is None:
                 problems.append(str(answer.problem))

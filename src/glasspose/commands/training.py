@@ -39,6 +39,7 @@ def train(
         Leave these parts of the model as they are: stem, hourglasses, features, heads.
     folds
         Train so many networks, each without its share of the images, and write out-of-fold predictions.
+
     """
     from rich.console import Console
 

@@ -1,0 +1,1 @@
+"""Everything that can be configured: plain frozen data, complete in itself, without torch."""

@@ -29,9 +29,7 @@ class Hourglass(Config):
         step = 2 ** (self.depth + 2)
         if any(side <= 0 or side % step for side in self.input_size):
             raise ValueError(f"input_size {self.input_size} must be multiples of 2^(depth + 2) = {step}")
-        if self.level_channels is not None and (
-            len(self.level_channels) != self.depth or any(c < 8 or c % 2 for c in self.level_channels)
-        ):
+        if self.level_channels is not None and (len(self.level_channels) != self.depth or any(c < 8 or c % 2 for c in self.level_channels)):
             raise ValueError(f"level_channels needs {self.depth} even widths of 8 or more, one for each level")
         return self
 

@@ -17,9 +17,9 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from glasspose.files import write_atomically
 from glasspose.configs.training import Packing
 from glasspose.errors import InputError
+from glasspose.files import write_atomically
 from glasspose.geometry import crop_matrix, fit_aspect, warp
 from glasspose.images import load_image
 from glasspose.skeletons import Skeleton, skeleton_from_json
@@ -84,7 +84,9 @@ def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[in
     arrays = save(_arrays(people, np.array(found, np.float64).reshape(-1, 8)))
     write_atomically(folder / "people.safetensors", arrays)
     sums = {"crops.u8": _sha256(folder / "crops.u8"), "people.safetensors": hashlib.sha256(arrays).hexdigest()}
-    write_atomically(folder / "pack.json", json.dumps({"format": "glasspose.pack", "version": VERSION, "plan": plan, "sha256": sums}, indent=1).encode())
+    write_atomically(
+        folder / "pack.json", json.dumps({"format": "glasspose.pack", "version": VERSION, "plan": plan, "sha256": sums}, indent=1).encode()
+    )
     (folder / "progress.json").unlink(missing_ok=True)
     return open_pack(folder)
 
@@ -107,7 +109,9 @@ def open_pack(folder: Path, verify: bool = False) -> Pack:
         plan, sums = manifest["plan"], manifest["sha256"]
         content = (folder / "people.safetensors").read_bytes()
         side, count = int(plan["side"]), int(plan["people"])
-        complete = (folder / "crops.u8").stat().st_size == count * side * side * 3 and hashlib.sha256(content).hexdigest() == sums["people.safetensors"]
+        complete = (folder / "crops.u8").stat().st_size == count * side * side * 3 and hashlib.sha256(content).hexdigest() == sums[
+            "people.safetensors"
+        ]
         arrays = load_file(folder / "people.safetensors")
         skeleton = skeleton_from_json(plan["skeleton"])
     except (KeyError, TypeError, OSError, ValueError, SafetensorError) as problem:

@@ -79,7 +79,7 @@ def _framing(person: Person, skeleton: Skeleton, options: Augmentation, rng: np.
     """The person's square, or a view between it and the whole picture, or a part of the person."""
     chance = rng.random()
     if chance < options.wide:
-        return person.square + rng.random() * (fit_aspect(person.picture, (1, 1)) - person.square)
+        return np.asarray(person.square + rng.random() * (fit_aspect(person.picture, (1, 1)) - person.square))
     if chance < options.wide + options.close:
         return _part(person, skeleton, rng)
     return person.square

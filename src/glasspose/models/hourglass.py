@@ -28,7 +28,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B D h w"]:
         """Add what the bottleneck finds to what came in."""
-        return self.skip(x) + self.body(x)
+        added: Tensor = self.skip(x) + self.body(x)
+        return added
 
 
 def residuals(inputs: int, outputs: int, count: int) -> nn.Sequential:
@@ -51,7 +52,8 @@ class Level(nn.Module):
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
         """Down, through the inner part, up again by nearest neighbour, and add the skip branch."""
         low = self.up(self.inner(self.down(x)))
-        return self.skip(x) + functional.interpolate(low, scale_factor=2.0, mode="nearest")
+        added: Tensor = self.skip(x) + functional.interpolate(low, scale_factor=2.0, mode="nearest")
+        return added
 
 
 class StackedHourglass(nn.Module):
