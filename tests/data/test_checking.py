@@ -87,6 +87,12 @@ def test_the_same_person_twice(clean):
     assert fault.detail == f"labels the same person as {clean.annotations[0].person_id}"
 
 
+@pytest.mark.parametrize(("common", "found"), [(2, 0), (3, 1)])
+def test_three_common_keypoints_make_the_same_person(clean, common, found):
+    part = replace(clean.annotations[0], person_id=999, labelled=np.arange(14) < common)
+    assert counts(replace(clean, annotations=[*clean.annotations, part])).get("same-person-twice", 0) == found
+
+
 def test_pictures_that_are_missing_or_unreadable(clean, tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "cut.png").write_bytes(clean.annotations[0].image.read_bytes()[:500])

@@ -200,7 +200,7 @@ def _twice(p: _People) -> Found:
 
 def _same(one: Annotation, other: Annotation) -> bool:
     common = one.labelled & other.labelled
-    if common.sum() < max(3, (one.labelled | other.labelled).sum() / 2):
+    if common.sum() < 3:
         return False
     apart = np.linalg.norm(one.keypoints[common] - other.keypoints[common], axis=1).mean()
     return bool(apart <= SAME_PERSON * (one.box[2:] - one.box[:2]).max())

@@ -99,5 +99,6 @@ def _keypoint_panel(axes: "Axes", found: Statistics) -> None:
     occluded = labelled * [found.occluded[name] for name in names]
     axes.barh(names, labelled - occluded, color="tab:blue", label="visible")
     axes.barh(names, occluded, left=labelled - occluded, color="tab:orange", label="occluded")
-    axes.set(title="Labelled keypoints", xlabel="per cent of people", xlim=(0, 100))
+    axes.set(title="Labelled keypoints", xlim=(0, 100))
+    axes.set_xlabel("per cent of people", loc="left")
     axes.legend(loc="upper right", bbox_to_anchor=(1, -0.07), ncols=2, frameon=False, fontsize="small")
