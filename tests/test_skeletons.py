@@ -130,3 +130,7 @@ def test_a_keypoint_is_found_by_name():
     assert LSP.keypoints[LSP.index("left_knee")] == "left_knee"
     with pytest.raises(AnnotationError, match=r"no keypoint 'nose'.*right_ankle"):
         LSP.index("nose")
+
+
+def test_coco_has_the_nineteen_limbs_of_its_category():
+    assert len(COCO.limbs) == 19

@@ -1,5 +1,6 @@
 """One process or many: Fabric on the GPUs there are, or on the CPU, over as many processes as torchrun has started."""
 
+import atexit
 import os
 from typing import Any, Literal
 
@@ -20,4 +21,12 @@ def launch(precision: Literal["32-true", "bf16-mixed"] = "32-true", device: str 
         precision=precision,
     )
     fabric.launch()
+    if everywhere > 1:
+        atexit.register(_leave)
     return fabric
+
+
+def _leave() -> None:
+    """Close connections before the interpreter goes: gloo's threads abort the process when a peer has gone first."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

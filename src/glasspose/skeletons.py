@@ -38,7 +38,7 @@ class Skeleton:
         paired = [i for pair in self.pairs for i in pair]
         if len(set(paired)) != len(paired):
             raise AnnotationError(f"skeleton {self.name}: a keypoint stands in two left/right pairs", "Each has one mirror twin")
-        if self.sigmas is not None and (len(self.sigmas) != count or min(self.sigmas) <= 0):
+        if self.sigmas is not None and (len(self.sigmas) != count or not all(0 < sigma < float("inf") for sigma in self.sigmas)):
             raise AnnotationError(f"skeleton {self.name} has {len(self.sigmas)} OKS sigmas for {count} keypoints", "Give one positive number each")
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ def skeleton_from_coco(category: Mapping[str, Any], sigmas: Sequence[float] | No
     edges = category.get("skeleton") or []
     try:
         limbs = tuple((int(a) - 1, int(b) - 1) for a, b in edges)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise AnnotationError(f"category {category.get('name')!r}: `skeleton` is not a list of pairs", "Pairs count from 1") from None
     return Skeleton(
         name=str(category.get("name", "custom")),
@@ -158,7 +158,7 @@ COCO = _named(
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
     "left_hip right_hip left_knee right_knee left_ankle right_ankle",
     _ARMS_AND_LEGS + " left_shoulder-right_shoulder left_hip-right_hip left_shoulder-left_hip right_shoulder-right_hip "
-    "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_ear-left_shoulder right_ear-right_shoulder",
+    "left_eye-right_eye nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_ear-left_shoulder right_ear-right_shoulder",
     torso=("right_hip", "left_shoulder"),
     sigmas=(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
 )

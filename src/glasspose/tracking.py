@@ -153,6 +153,7 @@ class Tracker:
         everyone gets a new number. UsageError where the skeleton changes or the time is no finite number.
         """
         self._check(poses, time)
+        time = round(time, 6)  # frames closer than a microsecond are the same moment: no speed can be told from them
         if time < self._time:
             self._tracks = []
         self._time = time
