@@ -88,7 +88,7 @@ def _framing(person: Person, skeleton: Skeleton, options: Augmentation, rng: np.
 def _part(person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Box:
     lower = np.array([any(word in name for word in _LOWER) for name in skeleton.keypoints])
     bust = np.array([any(word in name for word in _HEAD_AND_SHOULDERS) for name in skeleton.keypoints])
-    chosen = (~lower, lower, bust)[rng.integers(3)] & person.labelled
+    chosen = (~lower, lower, bust)[rng.choice(3, p=(0.35, 0.2, 0.45))] & person.labelled  # portraits are what people take most
     margin = rng.uniform(1.1, 1.6)
     if chosen.sum() < 3:
         return person.square
