@@ -1,6 +1,7 @@
 """Files that are either whole or not there: written beside, synced, renamed."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from glasspose.errors import InputError
@@ -18,7 +19,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         beside.replace(path)
         sync_folder(path.parent)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         needed = f"{len(content) / 2**20:.1f} MiB are needed" if len(content) > 2**20 else f"{len(content)} bytes are needed"
         raise InputError(f"cannot write {path}: {problem.strerror}", f"Free some space ({needed}) or name another folder") from None
 
