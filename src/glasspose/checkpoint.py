@@ -26,6 +26,7 @@ from glasspose.skeletons import skeleton_from_json
 
 SHIPPED = Path(__file__).parent / "weights"
 HASH_LINE = 65
+_FIRST = ("format", "version", "name")
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], name: str = "last") -> None:
@@ -72,6 +73,7 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
     tensors = {key: _halved(value) for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
     payload = safetensors.torch.save(tensors)
     described = {
+        **card,
         "format": "glasspose.weights",
         "version": 1,
         "name": path.stem,
@@ -79,8 +81,8 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
         "codec": network.codec_config.model_dump(mode="json"),
         "skeleton": network.skeleton.to_json(),
         "sha256": hashlib.sha256(payload).hexdigest(),
-        **card,
     }
+    described = {key: described[key] for key in dict.fromkeys((*_FIRST, *described))}
     write_atomically(path.with_suffix(".safetensors"), payload)
     write_atomically(path.with_suffix(".json"), (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
 

@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 
 from glasspose import starting
-from glasspose.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from glasspose.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.data import as_skeleton, read
@@ -26,6 +26,7 @@ from glasspose.data.packing import Pack, pack, pack_folder
 from glasspose.errors import TrainingError, UsageError
 from glasspose.files import write_atomically
 from glasspose.first_batch import first_batch_picture
+from glasspose.fitting import fit_calibration
 from glasspose.images import save_image
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
@@ -54,6 +55,8 @@ class Run:
     optimiser: torch.optim.Optimizer
     average: nn.Module | None
     """The moving average of the weights, where the recipe asks for one."""
+    people: Sequence[Pack] = ()
+    """What it is trained on, for the card."""
     frozen: tuple[str, ...] = ()
     """Parts of the model that stay as they are."""
     epoch: int = 0
@@ -109,6 +112,12 @@ def train(
     return fit(recipe, samples, PackedPeople([validation], size), fabric, out=out, resume=resume, init=init, freeze=freeze)
 
 
+def _calibrate(weights: Path, validation: Pack) -> None:
+    """Fit thresholds for the best weights and keep them in their card."""
+    network, card = load_weights(weights)
+    save_weights(weights, network, {**card, "calibration": fit_calibration(network, validation).to_json()})
+
+
 def pack_people(recipe: Recipe, packs: Path, fabric: Any) -> tuple[list[Pack], Pack]:
     """The training packs (the recipe's own data first) and the validation pack, made now where they are not there yet."""
     with fabric.rank_zero_first():
@@ -124,6 +133,7 @@ def fit(
     if not resume and (out / "last.ckpt").exists():
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
     run, story = _start(recipe, samples.packs[0].skeleton, init, freeze)
+    run.people = samples.packs
     if resume:
         _restore(run, *load_checkpoint(out))
     if fabric.is_global_zero:
@@ -131,6 +141,9 @@ def fit(
         save_image(out / "first_batch.jpg", first_batch_picture(run.network, samples))
     _loop(recipe, run, samples, validation, fabric, out, story)
     best = run.best()
+    if fabric.is_global_zero:
+        _calibrate(out / "best.safetensors", validation.packs[0])
+    fabric.barrier()
     return Trained(folder=out, best_epoch=int(best["epoch"]), best_pck=best["validation/pck"], history=run.history)
 
 
@@ -305,7 +318,8 @@ def _save(out: Path, run: Run, fabric: Any) -> None:
         if run.step == 0 and run.best()["epoch"] == run.epoch:
             weights = copy.copy(run.network)
             weights._modules = {**run.network._modules, "model": run.kept_model}
-            save_weights(out / "best.safetensors", weights, {"epoch": run.epoch, "validation": run.best()})
+            people = {"data": [pack.name for pack in run.people], "people": sum(len(pack) for pack in run.people)}
+            save_weights(out / "best.safetensors", weights, {"training": people, "epoch": run.epoch, "validation": run.best()})
     fabric.barrier()
 
 
