@@ -58,7 +58,7 @@ def train_folds(
         folder = out / f"fold{number}"
         fit(recipe, samples, unseen, fabric, out=folder, resume=resume and (folder / "last.ckpt").exists(), init=init, freeze=freeze)
         network, _ = load_weights(folder / "best.safetensors")
-        judged = judge(network.model, network, unseen, fabric, flip_test=True)
+        judged = judge(network, unseen, fabric, flip_test=True)
         scores.append((torso_pck(judged)[-1], len(held_out)))
         for i, place in enumerate(held_out):
             points = transform(judged.keypoints[i, -1], invert(judged.image_to_input[i].astype(np.float64)))

@@ -29,15 +29,13 @@ class Judged:
 
 
 @torch.no_grad()
-def judge(model: nn.Module, network: PoseNetwork, people: PackedPeople, fabric: Any, batch: int = 64, *, flip_test: bool = False) -> Judged:
-    """Run `model` (the network's own or an average of it) over everybody.
+def judge(network: PoseNetwork, people: PackedPeople, fabric: Any, batch: int = 64, *, flip_test: bool = False) -> Judged:
+    """Run a network over everybody.
 
     Every process takes a strided share in batches of one shape, the last of them padded; sums run by sample index in float64. So the
     numbers are the same bits on one process and on many, at the same number of threads.
     """
-    training, own = model.training, network.model
-    _agree(model, fabric)
-    network.model = model
+    _agree(network.model, fabric)
     network.eval()
     sampler = EpochSampler(len(people), batch * fabric.world_size, fabric.global_rank, fabric.world_size, shuffled=False)
     found: list[dict[str, Tensor]] = []
@@ -58,8 +56,6 @@ def judge(model: nn.Module, network: PoseNetwork, people: PackedPeople, fabric: 
                 "losses": network.codec.losses(raw, b.keypoints, b.labelled),
             }
         )
-    network.model = own
-    model.train(training)
     return _in_order({key: torch.cat([part[key] for part in found]) for key in found[0]}, network, fabric)
 
 

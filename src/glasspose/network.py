@@ -1,5 +1,7 @@
 """A network together with what is needed to use it: its configuration, its codec and its skeleton."""
 
+import copy
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,6 +21,12 @@ class PoseNetwork(nn.Module):
         self.model_config, self.codec_config, self.skeleton = model, codec, skeleton
         self.codec = build_codec(codec, skeleton, model.input_size)
         self.model: nn.Module = build_model(model, self.codec.output_channels)
+
+    def around(self, model: nn.Module) -> "PoseNetwork":
+        """The same codec and skeleton around another model of the same shape, such as an average of this one."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "model": model}
+        return other
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -72,9 +72,9 @@ class Run:
     history: list[Row] = field(default_factory=list)
 
     @property
-    def kept_model(self) -> nn.Module:
+    def kept(self) -> PoseNetwork:
         """What is validated and shipped."""
-        return self.network.model if self.average is None else self.average
+        return self.network if self.average is None else self.network.around(self.average)
 
     def best(self) -> Row:
         """The epoch with the highest validation PCK, the first of equals."""
@@ -176,7 +176,7 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
                     _save(out, run, fabric)
                     log.say(f"Stopped in epoch {run.epoch + 1}; everything is in {out}. Go on with --resume.")
                     raise SystemExit(interrupts.exit_code)
-            judged = judge(run.kept_model, run.network, validation, fabric)
+            judged = judge(run.kept, validation, fabric)
             run.history.append(_row(run, judged, fabric))
             run.epoch, run.step, run.sums = run.epoch + 1, 0, {}
             log.epoch(run.history)
@@ -316,10 +316,8 @@ def _save(out: Path, run: Run, fabric: Any) -> None:
         state = {key: getattr(run, key) for key in STATE}
         save_checkpoint(out, tensors, state)
         if run.step == 0 and run.best()["epoch"] == run.epoch:
-            weights = copy.copy(run.network)
-            weights._modules = {**run.network._modules, "model": run.kept_model}
             people = {"data": [pack.name for pack in run.people], "people": sum(len(pack) for pack in run.people)}
-            save_weights(out / "best.safetensors", weights, {"training": people, "epoch": run.epoch, "validation": run.best()})
+            save_weights(out / "best.safetensors", run.kept, {"training": people, "epoch": run.epoch, "validation": run.best()})
     fabric.barrier()
 
 
