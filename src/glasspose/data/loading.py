@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from glasspose.configs.training import Augmentation
 from glasspose.data.packing import Pack
 from glasspose.data.transforms import Person, augmented_view, plain_view
-from glasspose.geometry import compose, transform
+from glasspose.geometry import compose, scale_of, transform
 from glasspose.structures import Batch
 
 MEAN = (0.485, 0.456, 0.406)
@@ -85,6 +85,7 @@ def person_of(pack: Pack, place: int) -> Person:
         labelled=pack.labelled[place],
         square=np.array([margin, margin, side - margin, side - margin]),
         picture=corners.ravel(),
+        scale=scale_of(matrix),
     )
 
 

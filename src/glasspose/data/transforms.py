@@ -16,8 +16,8 @@ Crop = UInt8[np.ndarray, "H W 3"]
 
 _LOWER = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
 _HEAD_AND_SHOULDERS = ("head", "neck", "nose", "eye", "ear", "shoulder", "thorax")
-CLOSEST = 0.25
-"""No view is smaller than this share of the person's square: there would be too few pixels to enlarge."""
+FEWEST_PIXELS = 64
+"""No close view is narrower than so many pixels of the picture: nobody could tell what is in it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +31,8 @@ class Person:
     """The evaluation square."""
     picture: Box
     """Where the whole picture lies, which may be beyond the crop."""
+    scale: float = 1.0
+    """Pixels of the crop for one of the picture."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,11 +91,11 @@ def _part(person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Box:
     lower = np.array([any(word in name for word in _LOWER) for name in skeleton.keypoints])
     bust = np.array([any(word in name for word in _HEAD_AND_SHOULDERS) for name in skeleton.keypoints])
     chosen = (~lower, lower, bust)[rng.choice(3, p=(0.35, 0.2, 0.45))] & person.labelled  # portraits are what people take most
-    margin = rng.uniform(1.1, 1.6)
+    margin = rng.uniform(1.2, 1.9)
     if chosen.sum() < 3:
         return person.square
     box = fit_aspect(extent(person.keypoints, chosen), (1, 1), margin)
-    side, smallest = box[2] - box[0], CLOSEST * (person.square[2] - person.square[0])
+    side, smallest = box[2] - box[0], FEWEST_PIXELS * person.scale
     return box if side >= smallest else fit_aspect(box, (1, 1), smallest / side)
 
 
