@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("glasspose", deadline=None)  # a busy machine is no failure; pytest-timeout ends what hangs
@@ -19,3 +20,28 @@ def data_root() -> Path:
     if not Path(named).is_dir():
         pytest.skip(f"GLASSPOSE_DATA names {named}, which is not a folder: tests on real data are left out")
     return Path(named).resolve()
+
+
+@pytest.fixture
+def one_thread():
+    """Tiny networks are fastest on one thread, and give the same bits every time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def nano_weights(tmp_path_factory) -> Path:
+    """Weights of a network that has learned nothing, and holds everything to be seen."""
+    from glasspose.checkpoint import save_weights
+    from glasspose.configs.codecs import Heatmap
+    from glasspose.network import PoseNetwork
+    from glasspose.skeletons import LSP
+    from recipes_for_tests import NANO
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    calibration = {"seen": [0.0] * len(LSP), "person": 0.0, "note": "for tests"}
+    save_weights(path, PoseNetwork(NANO, Heatmap(), LSP), {"calibration": calibration})
+    return path

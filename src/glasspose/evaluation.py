@@ -17,7 +17,7 @@ from glasspose.errors import InputError
 from glasspose.images import load_image
 from glasspose.metrics import Score, auc, coco_results, coco_truth, distances, epe, oks_nms, oks_scores, oks_sigmas, pck
 from glasspose.people import read_boxes
-from glasspose.prediction import Predictor
+from glasspose.prediction import Predictor, find_device
 from glasspose.processes import launch
 from glasspose.structures import Annotation, Dataset
 
@@ -41,6 +41,7 @@ def evaluate(
     At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
     what `predict` does with the whole picture, for pictures of one person.
     """
+    find_device(device)
     fabric = launch(device=device)
     network, card = load_weights(weights)
     dataset = as_skeleton(read(data), network.skeleton)

@@ -15,10 +15,11 @@ from torch import Tensor
 from glasspose.calibration import Calibration, calibration_from_card, person_scores
 from glasspose.checkpoint import load_weights, shipped_weights
 from glasspose.data.loading import normalise
-from glasspose.errors import MissingError, UsageError
+from glasspose.errors import UsageError
 from glasspose.geometry import Box, Matrix, crop_matrix, extent, fit_aspect, inside, invert, transform, warp
 from glasspose.images import load_image
 from glasspose.network import PoseNetwork
+from glasspose.people.devices import torch_device
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Image, Poses
 
@@ -63,7 +64,9 @@ class Predictor:
     def __init__(
         self, network: PoseNetwork, calibration: Calibration, *, device: str = "auto", flip_test: bool = True, batch: int = 16, fill: bool = False
     ) -> None:
-        self.device = _device(device)
+        if batch < 1:
+            raise UsageError(f"a batch of {batch} pictures", "Use --batch 1 or more")
+        self.device = find_device(device)
         self.network = network.eval().to(self.device)
         self.calibration, self.flip_test, self.batch, self.fill = calibration, flip_test, batch, fill
 
@@ -83,7 +86,7 @@ class Predictor:
         crops = [Crop(image=image, box=self._framed(box)) for image, own in zip(images, boxes, strict=True) for box in own]
         keypoints, scores = self._ask(crops)
         ends = np.cumsum([len(own) for own in boxes])
-        parts = zip(images, boxes, np.split(keypoints, ends[:-1]), np.split(scores, ends[:-1]), strict=True)
+        parts = zip(images, boxes, np.split(keypoints, ends)[:-1], np.split(scores, ends)[:-1], strict=True)
         return [self._poses(image, *rest) for image, *rest in parts]
 
     def heatmaps(self, image: Image, box: Box | None = None) -> tuple[Float[np.ndarray, "S K h w"], Crop]:
@@ -163,12 +166,6 @@ def _nobody(poses: Poses) -> Poses:
     return Poses(**{name: getattr(poses, name)[:0] for name in fields}, skeleton=poses.skeleton, size=poses.size)
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise MissingError("no CUDA GPU is here", "Use --device cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"no device {name!r}", "Use cpu, cuda or cuda:1") from None
+def find_device(name: str) -> torch.device:
+    """The device of this name; `auto` is a GPU where there is one. UsageError for a name that is none, MissingError where it is not here."""
+    return torch_device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)

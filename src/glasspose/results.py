@@ -33,7 +33,7 @@ class Results:
     def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._csv = (self.folder / "poses.csv").open("w", newline="", encoding="utf-8")
+            self._csv = (self.folder / "poses.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace")
         except OSError as problem:
             raise InputError(f"cannot write into {self.folder}: {problem.strerror}", "Name another folder with --out") from None
         self._rows = csv.writer(self._csv)
@@ -82,4 +82,6 @@ class Results:
         if self._video is None:
             path = self.folder / f"{name.rsplit('-', 1)[0]}.pose.mp4"
             self._video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps or 25.0, (picture.shape[1], picture.shape[0]))
+            if not self._video.isOpened():
+                raise InputError(f"cannot write {path}", "Name another folder with --out, or leave the video out with --no-overlays")
         self._video.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
