@@ -1,13 +1,14 @@
 """Crash-safe state of a run, and weights with their cards. No pickle: tensors are safetensors, everything else is JSON in their header.
 
 A checkpoint is one file: a SHA-256 (64 hex digits and a newline), then safetensors. `last.ckpt` is replaced in one step and the one before
-it is kept as `previous.ckpt`, so that at every moment one of the two is whole.
+it, if it is whole, is kept as `previous.ckpt`, so that at every moment one of the two is whole.
 """
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +21,30 @@ from torch import Tensor
 from glasspose.configs.codecs import Codec
 from glasspose.configs.models import Model
 from glasspose.errors import GlassposeError, WeightsError
-from glasspose.files import sync_folder, write_atomically
+from glasspose.files import write_atomically
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import skeleton_from_json
 
 SHIPPED = Path(__file__).parent / "weights"
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 HASH_LINE = 65
 _FIRST = ("format", "version", "name")
 
 
-def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], name: str = "last") -> None:
-    """Write `NAME.ckpt`, keeping the file that was there as `previous.ckpt` if it is the last one. Refuses numbers that are not finite."""
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write `last.ckpt`; the one that was there becomes `previous.ckpt` unless it is damaged. Refuses numbers that are not finite."""
     broken = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         raise WeightsError(f"not saved: {broken[0]} and {len(broken) - 1} more tensors are not finite", "Lower the learning rate and resume")
     payload = safetensors.torch.save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, {"state": json.dumps(state)})
-    path = folder / f"{name}.ckpt"
-    if name == "last" and path.exists():
-        path.replace(folder / "previous.ckpt")
-        sync_folder(folder)
-    write_atomically(path, hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+    last = folder / LAST
+    write_atomically(last, _digest(payload) + payload, keep=folder / PREVIOUS if _is_whole(last) else None)
 
 
-def load_checkpoint(folder: Path, name: str = "last") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and state of `NAME.ckpt`; where the last one is damaged or missing, of the one before it. WeightsError where none can be read."""
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of the last checkpoint; where it is damaged or missing, of the one before. WeightsError where neither can be read."""
     problems = []
-    for path in (folder / f"{name}.ckpt", folder / "previous.ckpt"):
+    for path in (folder / LAST, folder / PREVIOUS):
         try:
             return _read_checkpoint(path)
         except WeightsError as problem:
@@ -53,18 +52,41 @@ def load_checkpoint(folder: Path, name: str = "last") -> tuple[dict[str, Tensor]
     raise problems[0]
 
 
-def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run has left something to go on from."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).hexdigest().encode() + b"\n"
+
+
+def _is_whole(path: Path) -> bool:
+    with suppress(WeightsError):
+        return bool(_checked_payload(path))
+    return False
+
+
+def _checked_payload(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        digest, payload = content[: HASH_LINE - 1], content[HASH_LINE:]
-        if hashlib.sha256(payload).hexdigest().encode() != digest:
-            raise WeightsError(f"{path} is damaged: its checksum differs", "Resume from another checkpoint")
-        length = int.from_bytes(payload[:8], "little")
-        state = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"]["state"])
-        return safetensors.torch.load(payload), state
     except FileNotFoundError:
         raise WeightsError(f"{path} is not there", "Train without --resume, or name the run's folder with --out") from None
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as problem:
+    except OSError as problem:
+        raise WeightsError(f"{path} cannot be read: {problem.strerror}", "Resume from another checkpoint") from None
+    digest, payload = content[:HASH_LINE], content[HASH_LINE:]
+    if _digest(payload) != digest:
+        raise WeightsError(f"{path} is damaged: its checksum differs", "Resume from another checkpoint")
+    return payload
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    payload = _checked_payload(path)
+    try:
+        length = int.from_bytes(payload[:8], "little")
+        state = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"]["state"])
+        return safetensors.torch.load(payload), dict(state.items())
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError, RecursionError) as problem:
         raise WeightsError(f"{path} is not a checkpoint ({type(problem).__name__})", "Resume from another checkpoint") from None
 
 
@@ -123,22 +145,31 @@ def fill(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> No
     wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if own[key].shape != tensors[key].shape]
     if wrong:
         raise WeightsError(f"{source} does not fit the network that its card describes: {wrong[0]} and {len(wrong) - 1} more differ", "Fetch both")
-    if any(not tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point()):
+    if any(tensor.is_complex() for tensor in tensors.values()):
+        raise WeightsError(f"{source} holds complex numbers", "Fetch both files again")
+    converted = {key: tensors[key].to(own[key].dtype) for key in own}
+    if not all(tensor.isfinite().all() for tensor in converted.values()):
         raise WeightsError(f"{source} holds numbers that are not finite", "Train again, or fetch it again")
-    network.model.load_state_dict({key: tensors[key].to(own[key].dtype) for key in own}, strict=False)
+    network.model.load_state_dict(converted, strict=False)
 
 
 def _weights_path(name: str | Path) -> Path:
     path = Path(name)
-    if path.suffix == "" and path.name == str(name) and (SHIPPED / f"{name}.safetensors").exists():
+    if str(name) in shipped_weights():
         return SHIPPED / f"{name}.safetensors"
-    if path.suffix in (".json", ".safetensors") and path.with_suffix(".safetensors").exists():
+    if path.suffix in (".json", ".safetensors") and _is_there(path.with_suffix(".safetensors")):
         return path.with_suffix(".safetensors")
-    if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin") and path.exists():
+    if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin") and _is_there(path):
         raise WeightsError(
             f"{path.name} is not a weight file of glasspose", "Weights are a .safetensors file beside its .json card, as `train` writes them"
         )
     raise WeightsError(f"no weights {str(name)!r}", f"Shipped are {', '.join(shipped_weights()) or 'none'}; or name a .safetensors file")
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError):  # a name that is too long
+        return path.exists()
+    return False
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -150,7 +181,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path.name} is not JSON", "Fetch it again") from None
     if not isinstance(card, dict) or card.get("format") != "glasspose.weights" or card.get("version") != 1:
         raise WeightsError(f"{path.name} is not a card of glasspose weights, version 1", "Use the version of glasspose that wrote it")
-    return card
+    return {"name": path.stem, **card}
 
 
 def _described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:

@@ -7,8 +7,11 @@ from pathlib import Path
 from glasspose.errors import InputError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file as one step: after a crash it holds either the old content or the new. InputError where the disk refuses."""
+def write_atomically(path: Path, content: bytes, keep: Path | None = None) -> None:
+    """Replace a file as one step: after a crash it holds either the old content or the new. InputError where the disk refuses.
+
+    With `keep`, the old file takes that name once the new one is safely on disk: after a crash one of the two names holds a whole file.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -16,6 +19,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None:
+            path.replace(keep)
         beside.replace(path)
         sync_folder(path.parent)
     except OSError as problem:

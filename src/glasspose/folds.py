@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glasspose.checkpoint import load_weights
+from glasspose.checkpoint import has_checkpoint, load_weights
 from glasspose.configs.training import PACKS, Recipe
 from glasspose.data import read
 from glasspose.data.loading import PackedPeople
@@ -56,7 +56,7 @@ def train_folds(
         samples = PackedPeople(packed, size, recipe.augmentation, recipe.seed, chosen=rest)
         unseen = PackedPeople([first], size, chosen=held_out)
         folder = out / f"fold{number}"
-        fit(recipe, samples, unseen, fabric, out=folder, resume=resume and (folder / "last.ckpt").exists(), init=init, freeze=freeze)
+        fit(recipe, samples, unseen, fabric, out=folder, resume=resume and has_checkpoint(folder), init=init, freeze=freeze)
         network, _ = load_weights(folder / "best.safetensors")
         judged = judge(network, unseen, fabric, flip_test=True)
         scores.append((torso_pck(judged)[-1], len(held_out)))

@@ -40,6 +40,8 @@ def start_from(network: PoseNetwork, weights: str) -> Copied:
     other_rows = [other.skeleton.index(name) for name in copied.keypoints]
     theirs = other.model.state_dict()
     for name, mine in network.model.state_dict().items():
+        if not mine.is_floating_point():  # counters, which weight files leave out
+            continue
         source, axis = theirs.get(name), _axis(name)
         if axis is not None and source is not None and rows and _agree(mine, source, axis):
             mine.index_copy_(axis, torch.tensor(rows), source.index_select(axis, torch.tensor(other_rows)))
@@ -62,6 +64,8 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
             raise UsageError(f"the model has no part {part!r} to freeze", f"It has {', '.join(children)}")
         children[part].requires_grad_(False)
         children[part].eval()
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError("nothing is left to train", "Freeze fewer parts")
 
 
 def _axis(name: str) -> int | None:

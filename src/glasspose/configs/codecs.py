@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from glasspose.configs.base import Config
+from glasspose.configs.config import Config
 
 
 class Heatmap(Config):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from glasspose.configs.base import Config
+from glasspose.configs.config import Config
 
 
 class _Source(Config):

@@ -1,5 +1,6 @@
 """Recipes from YAML files, which are untrusted: plain values only, bounded in size, depth and aliases, no key twice, no tag."""
 
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,20 @@ from pydantic import ValidationError
 from glasspose.configs.training import Recipe
 from glasspose.errors import UsageError
 
-LARGEST = 256 * 1024
+LARGEST = 64 * 1024
+LONGEST = 4096
+"""Characters of one value: numbers beyond take long to convert."""
 DEEPEST = 20
+TEXT = "tag:yaml.org,2002:str"
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML's plain values; anchors, tags and keys that stand twice are refused."""
+    """YAML's plain values; anchors, tags, merges and keys that stand twice are refused."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
+        self._check(self.peek_event())  # type: ignore[no-untyped-call]
         self.depth += 1
         if self.depth > DEEPEST:
             raise yaml.YAMLError("nested too deeply")
@@ -30,25 +33,36 @@ class _PlainLoader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def _check(self, event: Any) -> None:
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise yaml.YAMLError("anchors and aliases are not allowed")
+        if event.tag is not None:
+            raise yaml.YAMLError(f"tags are not allowed: {event.tag}")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
+            raise yaml.YAMLError(f"a value has more than {LONGEST} characters")
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = {str(key) for key in keys if keys.count(key) > 1}
+        odd = [key.value for key, _ in node.value if key.tag != TEXT]
+        if odd:
+            raise yaml.YAMLError(f"key {str(odd[0])[:40]} is not a text")
+        twice = [key for key, count in Counter(key.value for key, _ in node.value).items() if count > 1]
         if twice:
-            raise yaml.YAMLError(f"key {min(twice)!r} stands twice")
+            raise yaml.YAMLError(f"key {twice[0]!r} stands twice")
         return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. UsageError where it is missing, too large, or anything but plain values."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as problem:
         raise UsageError(f"recipe {path} cannot be read: {problem.strerror}", "Name a YAML file, such as one in recipes/") from None
     if len(content) > LARGEST:
-        raise UsageError(f"recipe {path} has {len(content)} bytes", f"Recipes have at most {LARGEST}")
+        raise UsageError(f"recipe {path} is too large", f"Recipes have at most {LARGEST} bytes")
     try:
         data = yaml.load(content.decode(), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader, narrowed further
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         what = getattr(problem, "problem", None) or (str(problem) if type(problem) is yaml.YAMLError else type(problem).__name__)

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from glasspose.configs.base import Config
 from glasspose.configs.codecs import Codec, Heatmap
+from glasspose.configs.config import Config
 from glasspose.configs.data import Data
 from glasspose.configs.models import Hourglass, Model
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Packing(Config):
@@ -53,7 +54,7 @@ class _Optimiser(Config):
 
 
 class _AdamLike(_Optimiser):
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
 
 
 class RmsProp(_Optimiser):
@@ -145,7 +146,7 @@ class Recipe(Config):
     """Stop when validation PCK has not grown for so many epochs."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """auto: bf16 on a GPU, 32 bits on a CPU, where bf16 is several times slower."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that prepare samples; the samples do not depend on it."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from glasspose.configs.base import Config
+from glasspose.configs.config import Config
 from glasspose.errors import InputError
 from glasspose.people.boxes import OVERLAP
 

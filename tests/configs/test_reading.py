@@ -1,0 +1,199 @@
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from glasspose.__main__ import main
+from glasspose.configs.data import DrawnPeople
+from glasspose.configs.reading import LARGEST, read_recipe, read_yaml
+from glasspose.configs.training import Packing, Recipe
+from glasspose.errors import UsageError
+from glasspose.folds import OutOfFold
+from glasspose.training import Trained, train
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+DRAWN = "data: {kind: drawn_people}\n"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def written(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refusal(path):
+    """The line that the reader answers with, which has to come within a second and be only one."""
+    start = time.process_time()
+    with pytest.raises(UsageError) as problem:
+        read_recipe(path)
+    assert time.process_time() - start < 1
+    assert "\n" not in str(problem.value)
+    assert len(str(problem.value)) < 500
+    return str(problem.value)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_validates_and_survives_writing(tmp_path, path):
+    recipe = read_recipe(path)
+    assert read_recipe(written(tmp_path, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))) == recipe
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def shrunk(recipe, folder):
+    """The same run with a small network on few drawn people."""
+    small = {"input_size": (64, 64), "channels": 8}
+    if recipe.model.level_channels:
+        small["level_channels"] = (8,) * recipe.model.depth
+    people = DrawnPeople(count=4, folder=folder / "drawn", size=(64, 64))
+    changes = {"model": recipe.model.model_copy(update=small), "data": people, "extra": (people,) * len(recipe.extra), "epochs": 1, "batch": 2}
+    return recipe.model_copy(update={**changes, "packing": Packing(size=48, context=recipe.packing.context), "workers": 0})
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_trains(tmp_path, path):
+    recipe = shrunk(read_recipe(path), tmp_path)
+    trained = train(recipe, out=tmp_path / "run", packs=tmp_path / "packs")
+    assert trained.history[0]["train/loss"] > 0
+    assert read_recipe(tmp_path / "run/recipe.yaml") == recipe
+
+
+LAUGHS = "a: &a [x, x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20))
+REFUSED = {
+    "a tag that would run": ("data: !!python/object/apply:os.mkdir [executed]\n", "tag"),
+    "a tag of one's own": ("data: !people {}\n", "tag"),
+    "a harmless tag": (DRAWN + "seed: !!int '3'\n", "tag"),
+    "bytes": (DRAWN + "validation: !!binary aGVsbG8=\n", "tag"),
+    "aliases of aliases": (LAUGHS, "aliases"),
+    "an alias": ("model: &m {stacks: 1}\n" + DRAWN + "packing: *m\n", "aliases"),
+    "an anchor": ("model: &m {stacks: 1}\n" + DRAWN, "anchors"),
+    "a merge": (DRAWN + "<<: {seed: 1}\n", "<<"),
+    "a key twice": (DRAWN + "seed: 1\nseed: 2\n", "'seed' stands twice"),
+    "an inner key twice": (DRAWN + "model: {stacks: 1, depth: 2, stacks: 2}\n", "'stacks' stands twice"),
+    "deep lists": ("[" * 20_000, "nested"),
+    "deep mappings": ("{a: " * 10_000, "nested"),
+    "deep blocks": ("".join(" " * i + "a:\n" for i in range(150)), "nested"),
+    "deep dashes": ("- " * 20_000, "nested"),
+    "many keys": ("".join(f"k{i}:\n" for i in range(7000)), "data"),
+    "a list": ("- 1\n", "not a mapping"),
+    "a text": ("hello", "not a mapping"),
+    "nothing": ("", "not a mapping"),
+    "comments alone": ("# hello\n", "not a mapping"),
+    "two documents": (DRAWN + "---\n" + DRAWN, "line"),
+    "too large": ("#" * (LARGEST + 1), "too large"),
+    "no YAML": ("model: {stacks: 1\n", "line"),
+    "a tab": ("model:\n\tstacks: 1\n", "line 2"),
+    "no text": (b"\xff\xfe\x00\x01", ""),
+    "bytes of control": (b"data: \x01", ""),
+    "a number as key": (DRAWN + "1: 2\n", "1"),
+    "a list as key": (DRAWN + "? [a]\n: 2\n", "not a text"),
+    "a mapping as key": (DRAWN + "? {a: b}\n: 2\n", "not a text"),
+    "an unknown key": (DRAWN + "epohcs: 3\n", "epohcs"),
+    "an unknown inner key": (DRAWN + "model: {stakcs: 1}\n", "model.stakcs"),
+    "a kind that is not": ("data: {kind: os.system}\n", "data"),
+    "no data": ("epochs: 1\n", "data"),
+    "a wrong type": (DRAWN + "epochs: many\n", "epochs"),
+    "a list for a number": (DRAWN + "epochs: [1]\n", "epochs"),
+    "a number for a mapping": (DRAWN + "model: 5\n", "model"),
+    "a date for a text": (DRAWN + "validation: 2020-01-01\n", "validation"),
+    "half an epoch": (DRAWN + "epochs: 1.5\n", "epochs"),
+    "none where one is needed": (DRAWN + "epochs:\n", "epochs"),
+    "not a number": (DRAWN + "optimiser: {kind: adam, learning_rate: .nan}\n", "learning_rate"),
+    "infinite": (DRAWN + "optimiser: {kind: adam, learning_rate: .inf}\n", "learning_rate"),
+    "betas that torch refuses": (DRAWN + "optimiser: {kind: adam, learning_rate: 0.1, betas: [1.5, 0.9]}\n", "betas"),
+    "a negative seed": (DRAWN + "seed: -1\n", "seed"),
+    "a seed that no generator takes": (DRAWN + f"seed: {2**64}\n", "seed"),
+    "a number of 4,000 digits": (DRAWN + "seed: " + "9" * 4000 + "\n", "seed"),
+    "a number of 60,000 digits": (DRAWN + "seed: " + "9" * 60_000 + "\n", "characters"),
+    "a number of base 60": (DRAWN + "seed: 1" + ":59" * 20_000 + "\n", "characters"),
+    "a float of base 60": (DRAWN + "seed: 1" + ":59" * 1_300 + ".5\n", ""),
+    "the same split": (DRAWN + "validation: train\n", "split"),
+    "an input that does not fit": (DRAWN + "model: {input_size: [100, 100]}\n", "input_size"),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_recipe_is_one_line(tmp_path, monkeypatch, text, named):
+    monkeypatch.chdir(tmp_path)
+    assert named in refusal(written(tmp_path, text))
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", ".", "recipe.yaml/more", "/dev/zero", "a" * 5000])
+def test_what_is_no_file_is_one_line(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, DRAWN)
+    with pytest.raises(UsageError, match="recipe"):
+        read_recipe(Path(name))
+
+
+def test_plain_values_are_read_as_they_stand(tmp_path):
+    text = "text: a b\nnumber: 3\nreal: 1.5\nsmall: 1e-3\nflag: true\nnone:\nlist: [1, [2]]\ninner: {a: 'b'}\n"
+    expected = {"text": "a b", "number": 3, "real": 1.5, "small": "1e-3", "flag": True, "none": None, "list": [1, [2]], "inner": {"a": "b"}}
+    assert read_yaml(written(tmp_path, text)) == expected
+
+
+def test_small_numbers_may_be_written_without_a_point(tmp_path):
+    assert read_recipe(written(tmp_path, DRAWN + "optimiser: {kind: adam, learning_rate: 1e-3}\n")).optimiser.learning_rate == 1e-3
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", *map(str, arguments)])
+    said = capsys.readouterr()
+    return stopped.value.code, " ".join((said.out + said.err).replace("│", " ").split())
+
+
+def test_a_misspelt_option_is_answered_with_the_right_one(tmp_path, capsys):
+    code, said = run(capsys, written(tmp_path, DRAWN), "--model.stakcs", 1, "--out", tmp_path / "out")
+    assert code == 2
+    assert "Did you mean" in said
+    assert "--model.stacks" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path, capsys):
+    code, said = run(capsys, written(tmp_path, DRAWN + "model: {stakcs: 1}\n"), "--out", tmp_path / "out")
+    assert code == 2
+    assert "Did you mean" in said
+    assert "--model.stacks" in said
+
+
+@pytest.mark.parametrize("text", [DRAWN + "epochs: many\n", "data: {kind: cocoo}\n", "- 1\n", DRAWN + "validation: train\n"])
+def test_a_recipe_that_makes_no_sense_ends_with_two(tmp_path, capsys, text):
+    code, said = run(capsys, written(tmp_path, text), "--out", tmp_path / "out")
+    assert (code, "Traceback" in said) == (2, False)
+
+
+def test_options_stand_above_the_file(tmp_path, monkeypatch, capsys):
+    seen = []
+
+    def train(recipe, **named):
+        seen.append((recipe, named))
+        return Trained(folder=named["out"], best_epoch=1, best_pck=0.5, history=[])
+
+    monkeypatch.setattr("glasspose.training.train", train)
+    model = "model: {stacks: 1, level_channels: [16, 16, 16, 16]}\n"
+    path = written(tmp_path, DRAWN + model + "epochs: 5\noptimiser: {kind: rmsprop, learning_rate: 1e-4}\n")
+    code, said = run(capsys, path, "--epochs", 7, "--data.count", 9, "--out", "here")
+    recipe, named = seen[0]
+    assert (code, "PCK@0.2 50.0 %" in said) == (0, True)
+    assert (recipe.epochs, recipe.model.stacks, recipe.model.level_channels, recipe.data.count) == (7, 1, (16,) * 4, 9)
+    assert (recipe.optimiser.kind, recipe.optimiser.learning_rate, named["out"]) == ("rmsprop", 1e-4, Path("here"))
+
+
+def test_folds_and_their_result_are_passed_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("glasspose.folds.train_folds", lambda recipe, count, **named: OutOfFold(predictions=named["out"], people=count, pck=0.25))
+    code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out")
+    assert code == 0
+    assert "predictions of 3 people" in said
+    assert "0.250" in said
