@@ -27,7 +27,7 @@ def ship(run: Path, name: str, recipe: str) -> None:
             "epoch": trained["epoch"],
             "data": {"lspet/train": 8000, "coco/train (derived neck and head top)": 367},
         },
-        "licence": "Apache-2.0 for the weights as far as we can grant it; trained on photographs from Flickr that were gathered for research (docs/weights.md)",
+        "licence": "Apache-2.0 as far as we can grant it; trained on photographs from Flickr, gathered for research (docs/weights.md)",
         "intended_use": "One person in an ordinary photograph, whole or in part. Not for identifying people or deciding about them.",
         "known_skew": "Mostly young athletes; left and right are sometimes exchanged in the training labels (docs/weights.md).",
         "calibration": trained["calibration"],
