@@ -1,6 +1,6 @@
 """Ship a run: weights in half precision with their card, measured on val and test, and the numbers as JSON under docs/results.
 
-    python docs/card.py RUN NAME RECIPE     (GLASSPOSE_DATA names the data; test is reported once for each model that ships)
+python docs/card.py RUN NAME RECIPE     (GLASSPOSE_DATA names the data; test is reported once for each model that ships)
 """
 
 import json
