@@ -97,8 +97,7 @@ def evaluate_boxes(
             scores = people.scores * poses.scores.mean(1)
             areas = np.prod(people.boxes[:, 2:] - people.boxes[:, :2], axis=1)
             kept = oks_nms(poses.keypoints, scores, areas, sigmas)
-            told = np.concatenate([poses.keypoints, poses.scores[..., None]], -1)[kept]
-            results += coco_results(told, scores[kept], np.full(len(kept), image_id))
+            results += coco_results(poses.keypoints[kept], scores[kept], np.full(len(kept), image_id))
         progress(done + 1, len(pictures))
     return {
         "format": "glasspose.evaluation",

@@ -1,6 +1,7 @@
 """`glasspose data check | stats | show | split | pack`."""
 
 import json as json_format
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -32,14 +33,14 @@ def check(*, data: Data, json: Path | None = None) -> int:
     from glasspose.files import write_atomically
 
     report = check(data)
-    console = Console()
+    console = Console(markup=False)
     table = Table("severity", "rule", "found", "first", "remedy")
     for rule, faults in report.by_rule().items():
         table.add_row(faults[0].severity, rule, str(len(faults)), f"{faults[0].where}: {faults[0].detail}", faults[0].remedy)
     if report.faults:
         console.print(table)
     counts = ", ".join(f"{report.count(severity)} {severity}s" for severity in ("error", "warning", "note"))
-    console.print(f"{report.name}: {report.people} people in {report.images} pictures; {counts}", highlight=False)
+    console.print(f"{report.name}: {report.people} people in {report.images} pictures; {counts}", highlight=False, soft_wrap=True)
     if json is not None:
         write_atomically(json, (json_format.dumps(report.to_json(), indent=1) + "\n").encode())
     return 5 if report.count("error") else 0
@@ -71,11 +72,13 @@ def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -
     table = Table("keypoint", "labelled %", "of these occluded %", title=f"{found.data}: {found.people} people in {found.images} pictures")
     for name, share in found.labelled.items():
         table.add_row(name, f"{100 * share:.1f}", f"{100 * found.occluded[name]:.1f}")
-    Console().print(table)
+    Console(markup=False).print(table)
     if json is not None:
         write_atomically(json, (json_format.dumps(found.to_json(), indent=1) + "\n").encode())
     if figure is not None:
-        drawn(dataset).savefig(figure)
+        content = BytesIO()
+        drawn(dataset).savefig(content, format="png")
+        write_atomically(figure, content.getvalue())
     return 0
 
 
@@ -97,13 +100,15 @@ def show(*, data: Data, out: Path = Path("glasspose-out/data/people.jpg"), count
 
     from glasspose.data import read
     from glasspose.data.showing import people_sheet
+    from glasspose.errors import UsageError
     from glasspose.images import save_image
 
+    if count < 1:
+        raise UsageError(f"a sheet of {count} people", "Use --count 1 or more")
     dataset = read(data)
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:count]
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_image(out, people_sheet(dataset, sorted(chosen.tolist())))
-    Console().print(f"{len(chosen)} people of {dataset.name}: {out}", highlight=False)
+    Console(markup=False).print(f"{len(chosen)} people of {dataset.name}: {out}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -125,7 +130,7 @@ def split(
 
     parts = split(group_duplicates(read(data)), fractions or {"train": 0.8, "val": 0.1, "test": 0.1}, seed)
     write_splits(out, parts)
-    Console().print(f"{out}: " + ", ".join(f"{name} {len(ids)} images" for name, ids in parts.items()), highlight=False)
+    Console(markup=False).print(f"{out}: " + ", ".join(f"{name} {len(ids)} images" for name, ids in parts.items()), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -146,5 +151,5 @@ def pack(*, data: Data, packing: PackingOptions = Packing(), packs: Path = PACKS
     folder = pack_folder(packs, dataset, packing)
     with progress_bar("people") as progress:
         packed = pack(dataset, folder, packing, progress)
-    Console().print(f"{len(packed)} people, {packed.crops.nbytes / 2**20:.0f} MiB: {folder}", highlight=False)
+    Console(markup=False).print(f"{len(packed)} people, {packed.crops.nbytes / 2**20:.0f} MiB: {folder}", highlight=False, soft_wrap=True)
     return 0

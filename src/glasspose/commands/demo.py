@@ -19,15 +19,15 @@ def demo(*, out: Path = Path("glasspose-out/demo")) -> int:
     code = predict(str(photo), out=out, heatmaps=True)
     if code:
         return code
-    console = Console()
+    console = Console(markup=False)
     people = json.loads((out / f"{photo.stem}.pose.json").read_text())["people"]
     for person in people:
         table = Table("keypoint", "x", "y", "score", "in the picture", title=f"{photo.name}, pixels from the top left")
         for name, point in person["keypoints"].items():
             table.add_row(name, f"{point['x']:.0f}", f"{point['y']:.0f}", f"{point['score']:.2f}", "yes" if point["seen"] else "no")
         console.print(table)
-    console.print("No person found." if not people else "", end="")
-    console.print(
-        f"Overlay   {out / f'{photo.stem}.pose.jpg'}\nKeypoints {out / f'{photo.stem}.pose.json'}\nHeatmaps  {out / f'{photo.stem}.heatmaps.jpg'}"
-    )
+    if not people:
+        console.print("No person found.")
+    for what, ending in (("Overlay", "pose.jpg"), ("Keypoints", "pose.json"), ("Heatmaps", "heatmaps.jpg")):
+        console.print(f"{what:9} {out / f'{photo.stem}.{ending}'}", highlight=False, soft_wrap=True)
     return 0

@@ -22,16 +22,16 @@ def doctor(*, data: Path | None = None) -> int:
     for what, state, remedy in [*_environment(), *_devices(), *_weights(), *_data(data)]:
         problems += bool(remedy) and state.startswith("no ")
         table.add_row(what, state, remedy)
-    Console().print(table)
+    Console(markup=False).print(table)
     return 6 if problems else 0
 
 
 def _environment() -> list[tuple[str, str, str]]:
     rows = [("python", f"{platform.python_version()} on {platform.machine()}", "")]
     for package in ("glasspose", "torch", "opencv-python-headless", "lightning-fabric"):
-        rows.append((package, version(package), ""))
+        rows.append((package, _installed(package), ""))
     for module, extra in OPTIONAL.items():
-        rows.append((module, _installed(module), "" if importlib.util.find_spec(module) else rf"optional: pip install 'glasspose\[{extra}]'"))
+        rows.append((module, _installed(module), "" if importlib.util.find_spec(module) else f"optional: pip install 'glasspose[{extra}]'"))
     return rows
 
 

@@ -49,7 +49,7 @@ def evaluate(
             report = evaluate(weights, data, flip_test=flip_test, batch=batch, device=device, progress=progress)
     if json is not None:
         write_atomically(json, (json_format.dumps(report, indent=1) + "\n").encode())
-    console = Console()
+    console = Console(markup=False)
     console.print(f"{report['weights']['name']} on {data.kind} {data.split}: {report['n']} people in {report['images']} pictures")
     for title, part in ((report["protocol"], report), *((p["protocol"], p) for p in [report.get("two_pass")] if p)):
         _print(console, title, part)
