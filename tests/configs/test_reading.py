@@ -193,10 +193,9 @@ def test_options_stand_above_the_file(tmp_path, monkeypatch, capsys):
 
 def test_folds_and_their_result_are_passed_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("glasspose.folds.train_folds", lambda recipe, count, **named: OutOfFold(predictions=named["out"], people=count, pck=0.25))
-    code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out")
+    code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out[b]")
     assert code == 0
-    assert "predictions of 3 people" in said
-    assert "0.250" in said
+    assert f"predictions of 3 people are in {tmp_path / 'out[b]'}; PCK@0.2 25.0 %" in said
 
 
 EXTRA = DRAWN + "extra: [{kind: coco, root: a, minimum_keypoints: 5}, {kind: coco, root: b, derive_head: true}]\n"
