@@ -61,7 +61,9 @@ def _run(tokens: list[str]) -> int:
     if tokens[:1] == ["train"] and len(tokens) > 1 and not tokens[1].startswith("-"):
         from glasspose.configs.reading import recipe_defaults
 
-        app.config = [recipe_defaults(tokens.pop(1))]
+        rest = tokens[1:]
+        app.config = [recipe_defaults(rest)]
+        tokens = ["train", *rest]
     try:
         answer = app(tokens, exit_on_error=False, result_action="return_value")
     except CycloptsError:

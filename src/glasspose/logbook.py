@@ -72,4 +72,4 @@ class Logbook:
 
     def say(self, text: str, style: str = "") -> None:
         """A line above the progress bar."""
-        self._console.print(text, style=style, highlight=False)
+        self._console.print(text, style=style, markup=False, highlight=False)

@@ -193,7 +193,40 @@ def test_options_stand_above_the_file(tmp_path, monkeypatch, capsys):
 
 def test_folds_and_their_result_are_passed_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("glasspose.folds.train_folds", lambda recipe, count, **named: OutOfFold(predictions=named["out"], people=count, pck=0.25))
-    code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out")
+    code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out[b]")
     assert code == 0
-    assert "predictions of 3 people" in said
-    assert "0.250" in said
+    assert f"predictions of 3 people are in {tmp_path / 'out[b]'}; PCK@0.2 25.0 %" in said
+
+
+EXTRA = DRAWN + "extra: [{kind: coco, root: a, minimum_keypoints: 5}, {kind: coco, root: b, derive_head: true}]\n"
+
+
+def asked(tmp_path, monkeypatch, capsys, *options):
+    """The recipe that `train` is called with."""
+    seen = []
+    monkeypatch.setattr(
+        "glasspose.training.train", lambda recipe, **named: seen.append(recipe) or Trained(folder=named["out"], best_epoch=1, best_pck=0, history=[])
+    )
+    code, said = run(capsys, written(tmp_path, EXTRA), *options)
+    return code, said, seen
+
+
+def test_lists_reach_the_run_as_they_stand(tmp_path, monkeypatch, capsys):
+    code, _, seen = asked(tmp_path, monkeypatch, capsys)
+    assert code == 0
+    assert seen == [read_recipe(tmp_path / "recipe.yaml")]
+
+
+def test_options_reach_into_lists(tmp_path, monkeypatch, capsys):
+    options = ["--extra.0.root", "/x", "--epochs", "3", "--extra.1.minimum-area=4.5", "--extra.1.crowds", "--extra.0.minimum_keypoints", "7"]
+    code, _, seen = asked(tmp_path, monkeypatch, capsys, *options)
+    first, second = seen[0].extra
+    assert (code, seen[0].epochs) == (0, 3)
+    assert (first.root, first.minimum_keypoints, first.crowds) == (Path("/x"), 7, False)
+    assert (second.root, second.minimum_area, second.crowds, second.derive_head) == (Path("b"), 4.5, True, True)
+
+
+@pytest.mark.parametrize("option", ["--extra.2.root", "--extra.0.roots", "--data.0.root", "--extra.-1.root", "--extra.0.minimum-area"])
+def test_options_that_reach_nothing_are_refused(tmp_path, monkeypatch, capsys, option):
+    code, _, seen = asked(tmp_path, monkeypatch, capsys, option, "/x")
+    assert (code, seen) == (2, [])

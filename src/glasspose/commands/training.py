@@ -46,11 +46,12 @@ def train(
     from glasspose.folds import train_folds
     from glasspose.training import train
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     if folds is not None:
         trained = train_folds(recipe, folds, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
-        console.print(f"Out-of-fold predictions of {trained.people} people are in {trained.predictions}; PCK@0.2 {trained.pck:.3f}")
-        return 0
-    result = train(recipe, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
-    console.print(f"Best epoch {result.best_epoch}: validation PCK@0.2 {100 * result.best_pck:.1f} %. Weights: {result.folder / 'best.safetensors'}")
+        told = f"Out-of-fold predictions of {trained.people} people are in {trained.predictions}; PCK@0.2 {100 * trained.pck:.1f} %"
+    else:
+        result = train(recipe, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
+        told = f"Best epoch {result.best_epoch}: validation PCK@0.2 {100 * result.best_pck:.1f} %. Weights: {result.folder / 'best.safetensors'}"
+    console.print(told, markup=False, highlight=False)
     return 0

@@ -1,5 +1,6 @@
 """Recipes from YAML files, which are untrusted: plain values only, bounded in size, depth and aliases, no key twice, no tag."""
 
+import re
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
@@ -16,6 +17,7 @@ LARGEST = 64 * 1024
 LONGEST = 4096
 """Characters of one value: numbers beyond take long to convert."""
 DEEPEST = 20
+_IN_LIST = re.compile(r"--(\w+)\.(\d{1,4})\.([\w-]+)(?:=(.*))?")
 TEXT = "tag:yaml.org,2002:str"
 
 
@@ -81,13 +83,29 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"recipe {path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}", "See docs/recipes.md") from None
 
 
-def recipe_defaults(path: str) -> Dict:
-    """The values of a recipe as defaults under the options of `glasspose train`."""
-    return Dict({"train": _dashed(read_yaml(Path(path)))}, source=path)
+def recipe_defaults(tokens: list[str]) -> Dict:
+    """The values of a recipe as defaults under the options of `glasspose train`.
+
+    `tokens` begin with the recipe's path, which is taken out of them; so are options for entries of a list (--extra.0.root), which cyclopts
+    does not know.
+    """
+    path = tokens.pop(0)
+    data = read_yaml(Path(path))
+    for place in reversed(range(len(tokens))):
+        if (found := _IN_LIST.fullmatch(tokens[place])) and (entry := _entry(data, found[1], int(found[2]))) is not None:
+            del tokens[place]
+            value = found[4] if found[4] is not None else tokens.pop(place) if tokens[place:] and not tokens[place].startswith("--") else "true"
+            entry[found[3].replace("-", "_")] = value
+    return Dict({"train": _dashed(data)}, source=path)
+
+
+def _entry(data: dict[str, Any], key: str, place: int) -> dict[str, Any] | None:
+    """The mapping at a place of a list, None where there is none."""
+    entries = data.get(key)
+    entry = entries[place] if isinstance(entries, list) and place < len(entries) else None
+    return entry if isinstance(entry, dict) else None
 
 
 def _dashed(value: Any) -> Any:
-    """Keys as the command line spells them."""
-    if isinstance(value, dict):
-        return {str(key).replace("_", "-"): _dashed(inner) for key, inner in value.items()}
-    return [_dashed(inner) for inner in value] if isinstance(value, list) else value
+    """Keys as the command line spells them; what stands in lists goes to the recipe as it is."""
+    return {str(key).replace("_", "-"): _dashed(inner) for key, inner in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glasspose.configs.data import DrawnPeople
+from glasspose.data.drawn_people import read_drawn_people
+from glasspose.data.showing import CELL, people_sheet
+from glasspose.errors import ImageError
+
+
+@pytest.fixture
+def people(tmp_path):
+    return read_drawn_people(DrawnPeople(count=5, folder=tmp_path, size=(96, 96)))
+
+
+def test_a_sheet_has_a_cell_for_everybody(people):
+    one, row, two_rows = people_sheet(people, [0]), people_sheet(people, [0, 1, 2], columns=3), people_sheet(people, range(5), columns=3)
+    assert row.dtype == np.uint8
+    assert one.shape[1] >= CELL
+    assert row.shape[1] >= 3 * CELL
+    assert row.shape[1] == two_rows.shape[1]
+    assert two_rows.shape[0] == pytest.approx(2 * row.shape[0], rel=0.1)
+
+
+def test_labels_are_drawn_and_what_is_not_labelled_is_not(people):
+    def sheet(**changes):
+        return people_sheet(replace(people, annotations=[replace(people.annotations[0], **changes)]), [0])
+
+    nothing, everything = np.zeros(14, bool), np.ones(14, bool)
+    bare = sheet(labelled=nothing)
+    moved = sheet(labelled=nothing, keypoints=people.annotations[0].keypoints + 20)
+    assert np.array_equal(bare, moved)
+    assert not np.array_equal(bare, sheet(labelled=everything))
+    assert not np.array_equal(sheet(labelled=everything, occluded=nothing), sheet(labelled=everything, occluded=everything))
+
+
+def test_a_picture_that_is_gone_is_one_line(people):
+    people.annotations[0].image.unlink()
+    with pytest.raises(ImageError):
+        people_sheet(people, [0])
