@@ -248,6 +248,16 @@ def test_a_card_that_does_not_fit_is_refused(tmp_path, changes):
     assert "\n" not in str(problem.value)
 
 
+def test_a_card_that_describes_a_giant_costs_no_memory(tmp_path, monkeypatch):
+    weights(tmp_path)
+    change_card(tmp_path, model={**SMALL.model_dump(mode="json"), "channels": 64})
+    built = []
+    monkeypatch.setattr(checkpoint, "PoseNetwork", lambda *described: built.append(PoseNetwork(*described)) or built[-1])
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_weights(tmp_path / "small.safetensors")
+    assert [{p.device.type for p in network.parameters()} for network in built] == [{"meta"}]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\xff", b"[]", b"{}", b"[" * 100_000, b"null"])
 def test_a_missing_or_broken_card_is_refused(tmp_path, content):
     weights(tmp_path)

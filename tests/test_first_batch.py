@@ -36,6 +36,8 @@ def test_a_few_people_are_shown_in_four_pictures_each(people):
     assert whole.dtype == np.uint8
     assert whole.shape[1] == two.shape[1] >= 4 * 64
     assert whole.shape[0] == pytest.approx(two.shape[0] * SHOWN / 2, rel=0.1)
+    upper, lower = np.split(two[: len(two) // 2 * 2], 2)
+    assert (upper[16:-16, :64] != lower[16:-16, :64]).any(axis=-1).mean() > 0.5
 
 
 def test_the_inputs_are_those_of_the_first_epoch(people):

@@ -134,6 +134,8 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
         tensors = safetensors.torch.load(payload)
     except (OSError, SafetensorError, ValueError) as problem:
         raise WeightsError(f"{path.name} cannot be read as safetensors ({type(problem).__name__})", "Fetch it again") from None
+    with torch.device("meta"):  # a card that describes a giant costs no memory
+        _check_fit(_described_network(card, path.name), tensors, path.name)
     network = _described_network(card, path.name)
     fill(network, tensors, path.name)
     return network.eval(), card
@@ -141,16 +143,22 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
 
 def fill(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> None:
     """Copy tensors into the network's model. WeightsError where names or shapes differ or a number is not finite."""
-    own = {key: value for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
-    wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if own[key].shape != tensors[key].shape]
-    if wrong:
-        raise WeightsError(f"{source} does not fit the network that its card describes: {wrong[0]} and {len(wrong) - 1} more differ", "Fetch both")
+    own = _check_fit(network, tensors, source)
     if any(tensor.is_complex() for tensor in tensors.values()):
         raise WeightsError(f"{source} holds complex numbers", "Fetch both files again")
     converted = {key: tensors[key].to(own[key].dtype) for key in own}
     if not all(tensor.isfinite().all() for tensor in converted.values()):
         raise WeightsError(f"{source} holds numbers that are not finite", "Train again, or fetch it again")
     network.model.load_state_dict(converted, strict=False)
+
+
+def _check_fit(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The network's own tensors, if the given ones have their names and shapes."""
+    own = {key: value for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if own[key].shape != tensors[key].shape]
+    if wrong:
+        raise WeightsError(f"{source} does not fit the network that its card describes: {wrong[0]} and {len(wrong) - 1} more differ", "Fetch both")
+    return own
 
 
 def _weights_path(name: str | Path) -> Path:

@@ -191,6 +191,20 @@ def test_options_stand_above_the_file(tmp_path, monkeypatch, capsys):
     assert (recipe.optimiser.kind, recipe.optimiser.learning_rate, named["out"]) == ("rmsprop", 1e-4, Path("here"))
 
 
+@pytest.mark.parametrize("folds", [[], ["--folds", 2]])
+def test_every_option_of_the_verb_is_passed_on(tmp_path, monkeypatch, capsys, folds):
+    seen = []
+    monkeypatch.setattr(
+        "glasspose.training.train", lambda recipe, **named: seen.append(named) or Trained(best_epoch=1, best_pck=0, history=[], folder=named["out"])
+    )
+    monkeypatch.setattr(
+        "glasspose.folds.train_folds", lambda recipe, count, **named: seen.append(named) or OutOfFold(predictions=Path(), people=1, pck=0)
+    )
+    options = ["--out", "o", "--packs", "p", "--resume", "--init", "w", "--freeze", "stem", "--freeze", "heads", *folds]
+    assert run(capsys, written(tmp_path, DRAWN), *options)[0] == 0
+    assert seen == [{"out": Path("o"), "packs": Path("p"), "resume": True, "init": "w", "freeze": ("stem", "heads")}]
+
+
 def test_folds_and_their_result_are_passed_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("glasspose.folds.train_folds", lambda recipe, count, **named: OutOfFold(predictions=named["out"], people=count, pck=0.25))
     code, said = run(capsys, written(tmp_path, DRAWN), "--folds", 3, "--out", tmp_path / "out[b]")
