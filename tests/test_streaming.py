@@ -70,6 +70,13 @@ def test_a_picture_that_the_box_file_does_not_list_is_a_problem_of_its_own(photo
     assert found[2].poses is not None
 
 
+def test_boxes_end_where_the_picture_ends(photos, tmp_path, dots):
+    people = {"1.png": [{"box": [-20, -20, 130, 170]}, {"box": [900, 10, 990, 100], "score": 0.5}]}
+    (tmp_path / "boxes.json").write_text(json.dumps({"format": "glasspose.boxes", "version": 1, "images": people}))
+    found = next(predict(photos / "1.png", boxes=tmp_path / "boxes.json", device="cpu"))
+    assert found.poses.boxes.tolist() == [[0, 0, 130, 170]]
+
+
 def test_a_detector_finds_the_people(photos):
     def halves(image):
         height, width = image.shape[:2]

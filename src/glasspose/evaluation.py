@@ -46,8 +46,7 @@ def evaluate(
     network, card = load_weights(weights)
     dataset = as_skeleton(read(data), network.skeleton)
     people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
-    if not people:
-        raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
+    _refuse_nobody(dataset, people)
     calibration = calibration_from_card(card, len(network.skeleton))
     predictor = Predictor(network, calibration, device=str(fabric.device), flip_test=flip_test, batch=batch, fill=True)
     told = _ask(predictor, people, fabric, progress)
@@ -85,6 +84,7 @@ def evaluate_boxes(
     network, card = load_weights(weights)
     dataset = as_skeleton(read(data), network.skeleton)
     sigmas = oks_sigmas(dataset.skeleton)
+    _refuse_nobody(dataset, dataset.annotations)
     predictor = Predictor(network, calibration_from_card(card, len(network.skeleton)), device=device, flip_test=flip_test, batch=batch, fill=True)
     detected = read_boxes(boxes)
     pictures = sorted({(person.image_id, person.image) for person in dataset.annotations})
@@ -111,6 +111,11 @@ def evaluate_boxes(
         "detections": len(results),
         "oks": oks_scores(_truth(dataset.annotations), results, dataset.skeleton),
     }
+
+
+def _refuse_nobody(dataset: Dataset, people: Sequence[Annotation]) -> None:
+    if not people:
+        raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
 
 
 def _ask(predictor: Predictor, people: Sequence[Annotation], fabric: Any, progress: Callable[[int, int], None]) -> Float[np.ndarray, "N 2 K 3"]:
