@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 
 from glasspose import starting
-from glasspose.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from glasspose.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_checkpoint, save_weights
 from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.data import as_skeleton, read
@@ -130,7 +130,7 @@ def fit(
     recipe: Recipe, samples: PackedPeople, validation: PackedPeople, fabric: Any, *, out: Path, resume: bool, init: str | None, freeze: Sequence[str]
 ) -> Trained:
     """Train on some people and pick the best epoch by others."""
-    if not resume and (out / "last.ckpt").exists():
+    if not resume and has_checkpoint(out):
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
     run, story = _start(recipe, samples.packs[0].skeleton, init, freeze)
     run.people = samples.packs
