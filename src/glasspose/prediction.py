@@ -26,8 +26,12 @@ from glasspose.structures import Image, Poses
 DEFAULT = "hourglass-tiny-lsp"
 MARGIN = 1.25
 """How much wider than the box the crop is; the same as in training and in evaluation."""
+PORTRAIT_MARGIN = 3.0
+"""The same where fewer than two keypoints from the hips down are seen."""
+LIKELY = 0.5
+"""To place the second pass's box, a keypoint needs this share of the score that it needs to be seen."""
 FEWEST = 3
-"""The second pass needs so many seen keypoints to place its box."""
+"""The second pass needs so many likely keypoints to place its box."""
 
 
 def default_weights() -> str:
@@ -113,9 +117,16 @@ class Predictor:
         return Crop(image=image, box=fit_aspect((0, 0, image.shape[1], image.shape[0]), self.network.input_size))
 
     def _second(self, image: Image, keypoints: Float[np.ndarray, "K 2"], scores: Float[np.ndarray, " K"]) -> Crop:
-        """The crop of the second pass: around what the first has seen, or the whole picture again."""
-        seen = self._seen(image, keypoints, scores)
-        return Crop(image=image, box=self._framed(extent(keypoints, seen))) if seen.sum() >= FEWEST else self._whole(image)
+        """The crop of the second pass: around what the first has found, or the whole picture again.
+
+        A portrait is framed as if the body went on below it, the size at which the network knows people.
+        """
+        likely = (scores >= LIKELY * np.array(self.calibration.seen)) & inside(keypoints, image.shape[:2])
+        lower = np.isin(np.arange(len(self.skeleton)), self.skeleton.lower_body)
+        portrait = bool(lower.any()) and (lower & self._seen(image, keypoints, scores)).sum() < 2
+        if portrait and (likely & ~lower).sum() >= FEWEST:
+            return Crop(image=image, box=fit_aspect(extent(keypoints, likely & ~lower), self.network.input_size, PORTRAIT_MARGIN))
+        return Crop(image=image, box=self._framed(extent(keypoints, likely))) if likely.sum() >= FEWEST else self._whole(image)
 
     def _framed(self, box: Float[np.ndarray, " 4"] | Sequence[float]) -> Box:
         if not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from glasspose.errors import AnnotationError
 
+_LOWER_BODY = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Skeleton:
@@ -51,6 +53,11 @@ class Skeleton:
         for left, right in self.pairs:
             order[left], order[right] = right, left
         return tuple(order)
+
+    @cached_property
+    def lower_body(self) -> tuple[int, ...]:
+        """The keypoints from the hips down, by their names."""
+        return tuple(i for i, name in enumerate(self.keypoints) if any(part in name for part in _LOWER_BODY))
 
     def index(self, keypoint: str) -> int:
         """The place of a keypoint by name. AnnotationError where the skeleton has none of that name."""

@@ -14,7 +14,6 @@ from glasspose.skeletons import Skeleton
 
 Crop = UInt8[np.ndarray, "H W 3"]
 
-_LOWER = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
 _HEAD_AND_SHOULDERS = ("head", "neck", "nose", "eye", "ear", "shoulder", "thorax")
 FEWEST_PIXELS = 64
 """No close view is narrower than so many pixels of the picture: nobody could tell what is in it."""
@@ -88,7 +87,7 @@ def _framing(person: Person, skeleton: Skeleton, options: Augmentation, rng: np.
 
 
 def _part(person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Box:
-    lower = np.array([any(word in name for word in _LOWER) for name in skeleton.keypoints])
+    lower = np.isin(np.arange(len(skeleton)), skeleton.lower_body)
     bust = np.array([any(word in name for word in _HEAD_AND_SHOULDERS) for name in skeleton.keypoints])
     chosen = (~lower, lower, bust)[rng.choice(3, p=(0.35, 0.2, 0.45))] & person.labelled  # portraits are what people take most
     margin = rng.uniform(1.2, 1.9)
