@@ -11,7 +11,7 @@ endif
 # One thread a test process: two cores, two processes.
 TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
-.PHONY: help demo test test-slow test-all test-nightly check fix bench docs clean train-tiny
+.PHONY: help demo test test-slow test-all test-nightly check fix docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -53,14 +53,11 @@ fix: .venv/tools ## format, and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/tools ## benchmarks, side by side in one run
-	$(BIN)/python benchmarks/run.py
-
 docs: .venv/tools ## make the pictures and tables of README and docs again
 	$(BIN)/python docs/make.py
 
-constraints.txt: pyproject.toml # versions that were tested together, without addresses
-	uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o $@
+pins: .venv/uv ## write constraints.txt: versions to be tested together, without addresses
+	$(BIN)/uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt
 
 clean: ## remove the environment and everything made
 	rm -rf .venv build dist glasspose-out
