@@ -11,7 +11,7 @@ endif
 # One thread a test process: two cores, two processes.
 TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
-.PHONY: help demo test test-slow test-all test-nightly check fix docs pins clean
+.PHONY: help demo test test-slow test-all test-nightly check fix bench docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -52,6 +52,9 @@ check: .venv/tools ## lint, types, layers, dead links
 fix: .venv/tools ## format, and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: .venv/tools ## how fast this machine trains and predicts
+	$(BIN)/python benchmarks/run.py
 
 docs: .venv/tools ## make the pictures and tables of README and docs again
 	$(BIN)/python docs/make.py

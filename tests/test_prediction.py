@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dots_for_tests import FIGURE, SIZE, dot_picture, dot_predictor, moved
+from dots_for_tests import DOTS, FIGURE, SIZE, dot_picture, dot_predictor, moved
 from glasspose import prediction
 from glasspose.calibration import calibration_from_card
 from glasspose.checkpoint import load_weights, save_weights, shipped_weights
@@ -19,7 +20,7 @@ from glasspose.errors import ImageError, MissingError, UsageError, WeightsError
 from glasspose.geometry import extent, fit_aspect, transform
 from glasspose.images import load_image
 from glasspose.network import PoseNetwork
-from glasspose.prediction import MARGIN, find_device, load
+from glasspose.prediction import MARGIN, PORTRAIT_MARGIN, find_device, load
 from glasspose.skeletons import LSP
 from recipes_for_tests import NANO
 
@@ -308,3 +309,12 @@ def test_a_drawn_person_is_found_by_the_shipped_weights(tmp_path):
     people = read(DrawnPeople(count=4, size=(256, 256), folder=tmp_path)).annotations
     told = load(device="cpu").predict_batch([load_image(person.image) for person in people])
     assert all(poses.keypoints.shape[1:] == (14, 2) for poses in told)
+
+
+def test_a_portrait_is_framed_as_if_the_body_went_on(finder):
+    named = ("head_top", "neck", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    finder.network.skeleton = replace(DOTS, keypoints=named)
+    upper = np.array([True] * 4 + [False] * 2)
+    portrait, body = (finder.heatmaps(dot_picture(FIGURE, missing=missing))[1].box for missing in ((4, 5), ()))
+    assert portrait == pytest.approx(fit_aspect(extent(FIGURE, upper), SIZE, PORTRAIT_MARGIN), abs=5.0)
+    assert body == pytest.approx(fit_aspect(extent(FIGURE, np.ones(6, bool)), SIZE, MARGIN), abs=2.0)
