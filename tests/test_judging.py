@@ -26,7 +26,7 @@ def network(nano_weights):
 
 
 def judged_by(network, people, **options):
-    return judge(network.model, network, people, launch(device="cpu"), **options)
+    return judge(network, people, launch(device="cpu"), **options)
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
@@ -71,11 +71,9 @@ def test_another_model_is_judged_and_nothing_is_left_changed(network, people, na
     average = load_weights(nano_weights)[0].model
     torch.nn.init.constant_(average.heads[-1].bias, 0.25)
     own, before = network.model, judged_by(network, people)
-    average.train()
-    judged = judge(average, network, people, launch(device="cpu"))
+    judged = judge(network.around(average), people, launch(device="cpu"))
     assert judged.scores[:, -1].mean() > before.scores[:, -1].mean() + 0.2
     assert network.model is own
-    assert average.training
 
 
 def test_hits_are_counted_by_hand():
