@@ -21,12 +21,7 @@ from glasspose.skeletons import LSP
 SMALL = Hourglass(input_size=(32, 32), channels=8, depth=1, stacks=1)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tensors(seed=0):

@@ -11,13 +11,7 @@ from glasspose.skeletons import LSP
 from glasspose.training import packed
 from recipes_for_tests import NANO, nano_recipe
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

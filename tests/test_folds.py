@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from glasspose import folds
 from glasspose.configs.data import DrawnPeople
@@ -14,12 +13,7 @@ from recipes_for_tests import nano_recipe
 COUNT = 14
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def recipe_of(tmp_path, **changes):

@@ -6,13 +6,7 @@ from glasspose.configs.models import Hourglass
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import COCO, LSP
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(skeleton=LSP):

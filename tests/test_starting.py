@@ -14,12 +14,7 @@ SHARED = [name for name in COCO.keypoints if name in LSP.keypoints]
 PARTS = "stem, hourglasses, features, heads, merge_features, merge_heatmaps"
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(skeleton=LSP, seed=0, **changes):

@@ -21,12 +21,7 @@ from recipes_for_tests import nano_recipe
 SRC = Path(__file__).parents[1] / "src"
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def go(tmp_path, name="run", resume=False, **changes):

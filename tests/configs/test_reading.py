@@ -2,7 +2,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from glasspose.__main__ import main
@@ -17,12 +16,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 DRAWN = "data: {kind: drawn_people}\n"
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def written(tmp_path, text):
