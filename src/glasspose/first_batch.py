@@ -23,7 +23,7 @@ def first_batch_picture(network: PoseNetwork, people: PackedPeople) -> Image:
     device = next(network.model.parameters()).device
     network.eval()
     said = network.heatmaps(batch.images.to(device))[:, -1].cpu().numpy()
-    targets = network.codec.encode(batch.keypoints.to(device), batch.labelled.to(device)).cpu().numpy()
+    targets = network.codec.target_maps(*(part.to(device) for part in (batch.keypoints, batch.labelled, batch.occluded))).cpu().numpy()
     matrix = resize_matrix(network.input_size, (targets.shape[2], targets.shape[3]))
     pictures, captions = [], []
     for i, sample in enumerate(samples):

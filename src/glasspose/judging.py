@@ -21,6 +21,7 @@ class Judged:
     scores: Float[np.ndarray, "N S K"]
     truth: Float[np.ndarray, "N K 2"]
     labelled: Bool[np.ndarray, "N K"]
+    occluded: Bool[np.ndarray, "N K"]
     torso: Float[np.ndarray, " N"]
     """Input pixels; 0 where the labels lack it."""
     image_to_input: Float[np.ndarray, "N 2 3"]
@@ -42,8 +43,8 @@ def judge(network: PoseNetwork, people: PackedPeople, fabric: Any, batch: int = 
     for cpu_batch in loader(people, sampler):
         b = cpu_batch.to(fabric.device)
         raw = network(b.images)
-        heatmaps = network.heatmaps(b.images, raw, flip_test=flip_test)
-        stacks = [network.codec.decode(heatmaps[:, s]) for s in range(heatmaps.shape[1])]
+        answers = network.answers(b.images, raw, flip_test=flip_test)
+        stacks = [network.codec.decode(answers[:, s]) for s in range(answers.shape[1])]
         found.append(
             {
                 "index": b.index,
@@ -51,9 +52,10 @@ def judge(network: PoseNetwork, people: PackedPeople, fabric: Any, batch: int = 
                 "scores": torch.stack([s for _, s in stacks], 1),
                 "truth": b.keypoints,
                 "labelled": b.labelled,
+                "occluded": b.occluded,
                 "torso": b.torso * b.image_to_input[:, :, :2].det().abs().sqrt(),
                 "image_to_input": b.image_to_input,
-                "losses": network.codec.losses(raw, b.keypoints, b.labelled),
+                "losses": network.codec.losses(raw, b.keypoints, b.labelled, b.occluded),
             }
         )
     return _in_order({key: torch.cat([part[key] for part in found]) for key in found[0]}, network, fabric)
@@ -65,7 +67,7 @@ def _in_order(parts: dict[str, Tensor], network: PoseNetwork, fabric: Any) -> Ju
     index = gathered.pop("index")
     order = torch.argsort(index)[int((index < 0).sum()) :]
     arrays = {key: value[order].cpu() for key, value in gathered.items()}
-    counted = network.codec.supervised(arrays["labelled"]).sum().item()
+    counted = network.codec.supervised(arrays["labelled"], arrays["occluded"]).sum().item()
     losses = arrays.pop("losses").double().sum(0).numpy() / max(counted, 1)
     return Judged(losses=losses, **{key: value.numpy() for key, value in arrays.items()})
 

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from glasspose.codecs import build_codec
@@ -33,23 +33,46 @@ class PoseNetwork(nn.Module):
         """(height, width) in pixels."""
         return self.model_config.input_size
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B S K h w"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B S ..."]:
         """The raw output of every stack."""
         raw: Tensor = self.model(images)
         return raw
 
-    def heatmaps(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S K h w"]:
-        """Activated maps of every stack, from the raw output if that is at hand already.
+    def answers(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S ..."]:
+        """The codec's answer of every stack, from the raw output if that is at hand already.
 
-        The flip test averages them with those of the mirrored pictures, mirrored back, left and right swapped.
+        The flip test averages it with that for the mirrored pictures, mirrored back, left and right swapped.
         """
-        maps: Tensor = self.codec.activate(self.model(images) if raw is None else raw)
+        answer = self.codec.activate(self.model(images) if raw is None else raw)
         if flip_test:
-            mirrored: Tensor = self.codec.activate(self.model(images.flip(-1)))
-            maps = (maps + mirrored.flip(-1)[:, :, list(self.skeleton.flip)]) / 2
-        return maps
+            mirrored = self.codec.activate(self.model(images.flip(-1)))
+            answer = (answer + self.codec.mirrored(mirrored, self.skeleton.flip)) / 2
+        return answer
+
+    def heatmaps(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S K h w"]:
+        """The answers of every stack as maps."""
+        return self.codec.maps(self.answers(images, raw, flip_test=flip_test))
 
     @torch.no_grad()
     def keypoints(self, images: Float[Tensor, "B 3 H W"], *, flip_test: bool = False) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
         """Keypoints in input pixels and their scores, from the last stack."""
-        return self.codec.decode(self.heatmaps(images, flip_test=flip_test)[:, -1])
+        return self.codec.decode(self.answers(images, flip_test=flip_test)[:, -1])
+
+
+class Learner(nn.Module):
+    """A network with its loss: one module, because processes that train together agree on gradients only through `forward`.
+
+    The learned parts of a codec (those of RLE) are trained here and needed nowhere else.
+    """
+
+    def __init__(self, network: PoseNetwork) -> None:
+        super().__init__()
+        self.model, self.codec = network.model, network.codec
+
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"], occluded: Bool[Tensor, "B K"]
+    ) -> tuple[Float[Tensor, "B S ..."], Float[Tensor, "B S"]]:
+        """The raw output, and for each person and stack the loss summed over the supervised keypoints, in 32 bits."""
+        raw: Tensor = self.model(images)
+        with torch.autocast(images.device.type, enabled=False):
+            return raw, self.codec.losses(raw.float(), keypoints, labelled, occluded)

@@ -30,7 +30,7 @@ from glasspose.fitting import fit_calibration
 from glasspose.images import save_image
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
-from glasspose.network import PoseNetwork
+from glasspose.network import Learner, PoseNetwork
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 from glasspose.processes import launch
 from glasspose.skeletons import Skeleton
@@ -153,7 +153,7 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
     run.network.to(fabric.device)
     if run.average is not None:
         run.average.to(fabric.device)
-    model, optimiser = fabric.setup(run.network.model, run.optimiser)
+    model, optimiser = fabric.setup(Learner(run.network), run.optimiser)
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)
     batches = loader(samples, sampler, recipe.workers, pin=fabric.device.type == "cuda")
     steps = len(sampler)
@@ -188,7 +188,7 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
 def _step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
     """One step of the optimiser over one batch, in micro-batches; the loss is divided by the keypoints of the whole batch on all processes."""
     codec = run.network.codec
-    everyone = fabric.all_reduce(codec.supervised(batch.labelled).sum().float(), reduce_op="sum")
+    everyone = fabric.all_reduce(codec.supervised(batch.labelled, batch.occluded).sum().float(), reduce_op="sum")
     optimiser.zero_grad()
     size = recipe.micro_batch or len(batch.index)
     starts = range(0, len(batch.index), size)
@@ -196,8 +196,7 @@ def _step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fa
     for start in starts:
         part = batch.part(start, start + size)
         with fabric.no_backward_sync(model, enabled=start != starts[-1]):
-            output = model(part.images)
-            losses = codec.losses(output, part.keypoints, part.labelled)
+            output, losses = model(part.images, part.keypoints, part.labelled, part.occluded)
             fabric.backward(losses.sum() * (fabric.world_size / everyone.clamp_min(1)))
         local += _count(run, part, output.detach(), losses.detach())
     norm = fabric.clip_gradients(model, optimiser, max_norm=recipe.clip or float("inf"), error_if_nonfinite=False)
@@ -218,16 +217,16 @@ def _step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fa
 def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> float:
     """Add this part to the sums of the epoch. Returns its loss, summed over keypoints and averaged over stacks."""
     codec = run.network.codec
-    heatmaps = codec.activate(output)
-    keypoints = torch.stack([codec.decode(heatmaps[:, s])[0] for s in range(output.shape[1])], 1)
+    answers = codec.activate(output)
+    keypoints = torch.stack([codec.decode(answers[:, s])[0] for s in range(output.shape[1])], 1)
     torso = part.torso * part.image_to_input[:, :, :2].det().abs().sqrt()
     counted = part.labelled & (part.keypoints > -1000).all(-1)
     hits, asked = torso_hits(keypoints, part.keypoints, counted, torso, THRESHOLD)
     new = {
         "loss": losses.sum(0).tolist(),
-        "zero": [codec.zero_loss(part.keypoints, part.labelled).sum().item()],
+        "zero": [codec.zero_loss(part.keypoints, part.labelled, part.occluded).sum().item()],
         "hits": hits.tolist(),
-        "supervised": [codec.supervised(part.labelled).sum().item()],
+        "supervised": [codec.supervised(part.labelled, part.occluded).sum().item()],
         "asked": [asked.item()],
     }
     for key, values in new.items():
@@ -283,7 +282,7 @@ def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequenc
     starting.freeze(network.model, frozen)
     network.model.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None
-    optimiser = build_optimiser(recipe.optimiser, network.model.parameters())
+    optimiser = build_optimiser(recipe.optimiser, Learner(network).parameters())
     return Run(network=network, optimiser=optimiser, average=average, frozen=tuple(frozen)), story
 
 
@@ -307,7 +306,7 @@ def _launch(recipe: Recipe) -> Any:
 def _save(out: Path, run: Run, fabric: Any) -> None:
     """The last checkpoint, and after the best epoch so far also its weights."""
     if fabric.is_global_zero:
-        tensors = {f"model.{key}": value for key, value in run.network.model.state_dict().items()}
+        tensors = Learner(run.network).state_dict()
         if run.average is not None:
             tensors |= {f"average.{key}": value for key, value in run.average.state_dict().items()}
         optimiser = run.optimiser.state_dict()
@@ -326,6 +325,7 @@ def _restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> Non
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
     run.network.model.load_state_dict(under("model."))
+    run.network.codec.load_state_dict(under("codec."))
     if run.average is not None:
         run.average.load_state_dict(under("average."))
     optimiser = run.optimiser.state_dict()

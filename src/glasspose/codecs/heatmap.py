@@ -3,82 +3,71 @@
 Letters: B batch, S stacks, K keypoints, H W input, h w heatmap. Keypoints are (x, y) in input pixels, centres at integers.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from glasspose.codecs.codec import Codec, Truth
 from glasspose.configs.codecs import Heatmap
 
-STRIDE = 4
-"""Input pixels for one heatmap pixel, as in every network here."""
 
-
-class HeatmapCodec(nn.Module):
+class HeatmapCodec(Codec):
     """One map for each keypoint. The target is a Gaussian of peak 1 around the exact place, never rounded to the grid.
 
     A keypoint outside the input has an all-zero target and is supervised: so the network learns to say "not in the picture". A keypoint
     without a label is masked, unless `unlabelled = "zero"`.
     """
 
-    grid_x: Tensor
-    grid_y: Tensor
+    head = "maps"
 
     def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__()
+        super().__init__(config, keypoints, input_size)
         self.config = config
         self.output_channels = keypoints
-        self.input_size = input_size
-        self.size = (input_size[0] // STRIDE, input_size[1] // STRIDE)
-        self.register_buffer("grid_x", torch.arange(self.size[1], dtype=torch.float32), persistent=False)
-        self.register_buffer("grid_y", torch.arange(self.size[0], dtype=torch.float32), persistent=False)
 
-    def to_heatmap(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
-        """Input pixels to heatmap pixels."""
-        return (keypoints + 0.5) / STRIDE - 0.5
-
-    def to_input(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
-        """Heatmap pixels to input pixels."""
-        return (keypoints + 0.5) * STRIDE - 0.5
-
-    def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, "B K h w"]:
+    def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None) -> Float[Tensor, "B K h w"]:
         """The target maps; zero where a keypoint is not labelled or outside the input."""
-        limit = torch.tensor([self.input_size[1], self.input_size[0]], dtype=keypoints.dtype, device=keypoints.device) - 0.5
-        drawn = labelled & (keypoints >= -0.5).all(-1) & (keypoints < limit).all(-1)
-        place = self.to_heatmap(torch.where(drawn[..., None], keypoints, 0.0))
-        scale = -0.5 / self.config.sigma**2
-        rows = torch.exp(scale * (self.grid_y - place[..., 1:]) ** 2)  # (B, K, h)
-        columns = torch.exp(scale * (self.grid_x - place[..., :1]) ** 2)  # (B, K, w)
-        return (rows * drawn[..., None])[..., :, None] * columns[..., None, :]
+        return self.drawn(keypoints, labelled & self.inside(keypoints), self.config.sigma)
 
-    def supervised(self, labelled: Bool[Tensor, "B K"]) -> Bool[Tensor, "B K"]:
-        """Which keypoints the loss counts. The trainer divides by their number over all processes and micro-batches."""
-        return labelled if self.config.unlabelled == "mask" else torch.ones_like(labelled)
+    target_maps = encode
 
-    def losses(self, output: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, "B S"]:
+    def losses(
+        self, raw: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None
+    ) -> Float[Tensor, "B S"]:
         """For each person and stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
-        target = self.encode(keypoints, labelled)[:, None]
-        per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](output.float(), target)
-        counted = self.supervised(labelled)[:, None]
+        target = self.encode(keypoints, labelled, occluded)[:, None]
+        per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](raw.float(), target)
+        counted = self.supervised(labelled, occluded)[:, None]
         total: Tensor = (per_pixel.mean((-2, -1)) * counted).sum(2)
         return total
 
-    def zero_loss(self, keypoints: Float[Tensor, "B K 2"], labelled: Bool[Tensor, "B K"]) -> Float[Tensor, " B"]:
+    def zero_loss(self, keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None) -> Float[Tensor, " B"]:
         """The loss of maps without any peak: what training is stuck at when it has collapsed."""
         flat = -4.6 if self.config.loss == "focal" else 0.0
         output = torch.full((*labelled.shape[:1], 1, self.output_channels, *self.size), flat, device=keypoints.device)
-        return self.losses(output, keypoints, labelled)[:, 0]
+        return self.losses(output, keypoints, labelled, occluded)[:, 0]
 
     def _weighted_error(self, output: Tensor, target: Tensor) -> Tensor:
         return torch.where(target > 0.01, self.config.positive_weight, 1.0) * (output - target) ** 2
 
-    def activate(self, output: Float[Tensor, "*any h w"]) -> Float[Tensor, "*any h w"]:
+    def activate(self, raw: Float[Tensor, "*any h w"]) -> Float[Tensor, "*any h w"]:
         """Raw output to heat: the identity, or the sigmoid where the focal loss trained logits."""
-        return output.sigmoid() if self.config.loss == "focal" else output
+        return raw.sigmoid() if self.config.loss == "focal" else raw
 
-    def decode(self, heatmaps: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
-        """Activated maps of one stack to keypoints in input pixels and their scores (the peak's height, 0 to 1)."""
-        heatmaps = heatmaps.float()
+    def mirrored(self, answer: Float[Tensor, "B S K h w"], flip: Sequence[int]) -> Float[Tensor, "B S K h w"]:
+        """Mirrored back, left and right swapped."""
+        return answer.flip(-1)[:, :, list(flip)]
+
+    def maps(self, answer: Float[Tensor, "B S K h w"]) -> Float[Tensor, "B S K h w"]:
+        """The heat itself."""
+        return answer
+
+    def decode(self, answer: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+        """Heat of one stack to keypoints in input pixels and their scores (the peak's height, 0 to 1)."""
+        heatmaps = answer.float()
         score, flat = heatmaps.flatten(2).max(-1)
         place = torch.stack([flat % self.size[1], flat // self.size[1]], dim=-1)  # (B, K, 2) x, y
         if self.config.decoder == "dark":

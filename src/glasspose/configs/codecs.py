@@ -7,7 +7,14 @@ from pydantic import Field
 from glasspose.configs.config import Config
 
 
-class Heatmap(Config):
+class _Codec(Config):
+    unlabelled: Literal["mask", "zero"] = "mask"
+    """Keypoints without a label: left out of the loss, or taught as absent, as some of the documents do."""
+    occluded: Literal["learn", "mask"] = "learn"
+    """Keypoints with a label that something hides: learnt like the others, or left out of the loss (training on visible keypoints alone)."""
+
+
+class Heatmap(_Codec):
     """One map for each keypoint with a Gaussian of peak 1 at its place (Tompson et al. 2014; Newell et al. 2016)."""
 
     kind: Literal["heatmap"] = "heatmap"
@@ -18,8 +25,6 @@ class Heatmap(Config):
     positive_weight: Annotated[float, Field(gt=0)] = 82.0
     decoder: Literal["dark", "quarter", "argmax"] = "dark"
     """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour."""
-    unlabelled: Literal["mask", "zero"] = "mask"
-    """Keypoints without a label: left out of the loss, or taught as absent, as some of the documents do."""
 
 
 Codec = Heatmap
