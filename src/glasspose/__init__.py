@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from glasspose import explain as explain
     from glasspose.evaluation import evaluate as evaluate
     from glasspose.prediction import Predictor as Predictor
     from glasspose.prediction import load as load
@@ -30,11 +31,13 @@ _PUBLIC = {
     "predict": "streaming",
     "train": "training",
 }
-__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "evaluate", "load", "predict", "train"]
+__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "evaluate", "explain", "load", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use (PEP 562): `import glasspose` itself is almost free."""
+    if name == "explain":
+        return import_module("glasspose.explain")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'glasspose' has no attribute {name!r}")
     return getattr(import_module(f"glasspose.{_PUBLIC[name]}"), name)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -20,21 +20,31 @@ VERBS = {
     "doctor": "doctor:doctor",
 }
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack")}
-EPILOGUE = "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 5 input unusable, 6 something missing here, 130/143 stopped."
+EXPLAIN_VERBS: dict[str, str] = {}
+"""Question: module in `commands/explain` and its function."""
+GROUPS = {"data": ("Check, count, show, split and pack annotated people.", DATA_VERBS), "explain": ("Ask a network why.", EXPLAIN_VERBS)}
+EPILOGUE = (
+    "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 4 not faithful (--strict), 5 input unusable, "
+    "6 something missing here, 130/143 stopped."
+)
 
 
 def _app(verb: str) -> App:
     """The verbs; all but the one that is asked for stay unread, unless their first lines are needed for a list."""
     app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
-    data = App(name="data", help="Check, count, show, split and pack annotated people.")
-    for parent, verbs in ((app, VERBS), (data, DATA_VERBS)):
-        listed = verb not in VERBS if parent is app else verb == "data"
-        for name, place in verbs.items():
-            module, _, function = place.partition(":")
-            path = f"glasspose.commands.{module}"
-            parent.command(getattr(import_module(path), function) if listed else f"{path}:{function}", name=name)
-    app.command(data)
+    _add(app, VERBS, listed=verb not in VERBS)
+    for name, (described, verbs) in GROUPS.items():
+        group = App(name=name, help=described)
+        _add(group, verbs, listed=verb == name)
+        app.command(group)
     return app
+
+
+def _add(app: App, verbs: Mapping[str, str], *, listed: bool) -> None:
+    for name, place in verbs.items():
+        module, _, function = place.partition(":")
+        path = f"glasspose.commands.{module}"
+        app.command(getattr(import_module(path), function) if listed else f"{path}:{function}", name=name)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -109,6 +109,15 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
     write_atomically(path.with_suffix(".json"), (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def update_card(name: str | Path, key: str, entries: Mapping[str, Any]) -> None:
+    """Add entries to a mapping in the card of weights, in one step. WeightsError where there is no such card."""
+    path = _weights_path(name).with_suffix(".json")
+    card = _read_card(path)
+    before = card.get(key)
+    card[key] = {**(before if isinstance(before, dict) else {}), **entries}
+    write_atomically(path, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+
+
 def _halved(value: Tensor) -> Tensor:
     """Half precision where the numbers allow it: running variances may exceed its range."""
     small = value.detach().cpu().to(torch.float16) if value.is_floating_point() else value.detach().cpu()

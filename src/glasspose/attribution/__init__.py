@@ -1,0 +1,1 @@
+"""Which parts of a picture, and of a network, an answer hangs on: methods that know neither datasets nor reports."""

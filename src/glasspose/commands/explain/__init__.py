@@ -1,0 +1,1 @@
+"""`glasspose explain NAME`: one file for each question."""

@@ -1,0 +1,112 @@
+"""The people that an explanation looks at, cut out as the network sees them. Letters: N people, K keypoints, H W input."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from glasspose.configs.data import Data
+from glasspose.data import as_skeleton, read
+from glasspose.data.loading import normalise
+from glasspose.data.packing import evaluation_box, packable
+from glasspose.errors import InputError
+from glasspose.geometry import crop_matrix, fit_aspect, scale_of, transform, warp
+from glasspose.images import load_image
+from glasspose.skeletons import Skeleton
+from glasspose.structures import Annotation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """N people in the crops by which `evaluate` judges them (1.25 times the longer labelled side). Lengths in input pixels."""
+
+    name: str
+    sha256: str
+    """Of pixels and labels."""
+    skeleton: Skeleton
+    pixels: UInt8[np.ndarray, "N H W 3"]
+    keypoints: Float[np.ndarray, "N K 2"]
+    labelled: Bool[np.ndarray, "N K"]
+    occluded: Bool[np.ndarray, "N K"]
+    torso: Float[np.ndarray, " N"]
+    """Reference length of PCK; 0 where there is none."""
+    image_to_input: Float[np.ndarray, "N 2 3"]
+    people: Sequence[Annotation]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def image_ids(self) -> np.ndarray:
+        """Intervals resample pictures, each with all its people."""
+        return np.array([person.image_id for person in self.people])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the input."""
+        return (self.pixels.shape[1], self.pixels.shape[2])
+
+    def inputs(self, chosen: slice | Sequence[int] = slice(None)) -> Float[Tensor, "B 3 H W"]:
+        """Some of the people as the network takes them."""
+        return normalise(torch.from_numpy(np.ascontiguousarray(self.pixels[chosen])))
+
+    def batches(self, size: int = 32) -> Iterator[tuple[slice, Float[Tensor, "B 3 H W"]]]:
+        """Everybody, so many at a time."""
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            yield part, self.inputs(part)
+
+
+def draw_sample(data: Data, skeleton: Skeleton, size: tuple[int, int], n: int, seed: int = 0) -> Sample:
+    """N labelled people of a dataset, or all where there are fewer, chosen by the seed and kept in the dataset's order."""
+    dataset = as_skeleton(read(data), skeleton)
+    everyone = packable(dataset)
+    if not everyone:
+        raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(everyone))[:n])
+    return sample_of([everyone[i] for i in chosen], skeleton, size, dataset.name)
+
+
+def sample_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str) -> Sample:
+    """These people, cut out."""
+    matrices = np.stack([crop_matrix(fit_aspect(evaluation_box(person), size), size) for person in people])
+    pixels = np.stack([warp(load_image(person.image), matrix, size) for person, matrix in zip(people, matrices, strict=True)])
+    keypoints = np.stack([transform(person.keypoints, matrix) for person, matrix in zip(people, matrices, strict=True)])
+    labelled, occluded = (np.stack([getattr(person, key) for person in people]) for key in ("labelled", "occluded"))
+    torso = np.array([(person.torso or 0.0) * scale_of(matrix) for person, matrix in zip(people, matrices, strict=True)])
+    digest = hashlib.sha256(pixels.tobytes() + np.where(labelled[..., None], keypoints, 0).tobytes() + labelled.tobytes())
+    return Sample(
+        name=name,
+        sha256=digest.hexdigest(),
+        skeleton=skeleton,
+        pixels=pixels,
+        keypoints=keypoints,
+        labelled=labelled,
+        occluded=occluded,
+        torso=torso,
+        image_to_input=matrices,
+        people=people,
+    )
+
+
+def sample_of_picture(path: str, skeleton: Skeleton, box: Float[np.ndarray, " 4"], size: tuple[int, int]) -> Sample:
+    """One photograph in the crop that `predict` would use; no keypoint is labelled."""
+    image, matrix = load_image(path), crop_matrix(box, size)
+    pixels = warp(image, matrix, size)[None]
+    nothing = np.zeros((1, len(skeleton)), bool)
+    return Sample(
+        name=path,
+        sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
+        skeleton=skeleton,
+        pixels=pixels,
+        keypoints=np.zeros((1, len(skeleton), 2)),
+        labelled=nothing,
+        occluded=nothing,
+        torso=np.zeros(1),
+        image_to_input=matrix[None],
+        people=(),
+    )
