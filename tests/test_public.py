@@ -19,7 +19,7 @@ def loaded_after(code):
 
 
 def test_what_is_public_is_what_is_said_to_be():
-    assert set(glasspose.__all__) == {*glasspose._PUBLIC, "__version__"}
+    assert set(glasspose.__all__) == {*glasspose._PUBLIC, "__version__", "explain"}
     assert dir(glasspose) == sorted(glasspose.__all__)
     assert glasspose.__version__ == version("glasspose")
 
