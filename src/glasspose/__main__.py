@@ -20,7 +20,7 @@ VERBS = {
     "doctor": "doctor:doctor",
 }
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack")}
-EXPLAIN_VERBS: dict[str, str] = {}
+EXPLAIN_VERBS = {"skips": "explain.skips:skips"}
 """Question: module in `commands/explain` and its function."""
 GROUPS = {"data": ("Check, count, show, split and pack annotated people.", DATA_VERBS), "explain": ("Ask a network why.", EXPLAIN_VERBS)}
 EPILOGUE = (

@@ -65,7 +65,10 @@ def test_strict_ends_with_4_only_where_it_is_not_faithful(tmp_path, capsys):
     assert present(explanation(LOCAL), "w", Asking(out=tmp_path, strict=True)) == 0
 
 
-def test_a_verdict_is_kept_in_the_card_and_quoted(nano_weights):
+def test_a_verdict_is_kept_in_the_card_and_quoted(nano_weights, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / f"own{suffix}").write_bytes(nano_weights.with_suffix(suffix).read_bytes())
+    nano_weights = tmp_path / "own.safetensors"
     assert "keeps no verdict" in kept_verdict(load_weights(nano_weights)[1], "why")
     keep_verdict(nano_weights, explanation(PASSED))
     assert kept_verdict(load_weights(nano_weights)[1], "why") == "FAITHFUL on 60 people of d"
