@@ -20,7 +20,10 @@ VERBS = {
     "doctor": "doctor:doctor",
 }
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack")}
-EXPLAIN_VERBS = {"skips": "explain.skips:skips"}
+EXPLAIN_VERBS = {
+    "skips": "explain.skips:skips",
+    "report": "explain.report:report",
+}
 """Question: module in `commands/explain` and its function."""
 GROUPS = {"data": ("Check, count, show, split and pack annotated people.", DATA_VERBS), "explain": ("Ask a network why.", EXPLAIN_VERBS)}
 EPILOGUE = (
