@@ -22,11 +22,11 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem; font: 16px/1.5 system-
 h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.3rem; margin: 3rem 0 .5rem; border-top: 1px solid var(--line); padding-top: 1.5rem; }
 a { color: var(--link); } .answer { font-size: 1.08rem; } .facts, figcaption, footer { font-size: .86rem; opacity: .85; }
 .verdict { display: inline-block; padding: .1rem .6rem; border-radius: .3rem; font-weight: 700; font-size: .85rem; }
-.faithful { background: #00624a; color: #fff; } .local { background: #ffd166; color: #1c1c1e; } 
+.faithful { background: #00624a; color: #fff; } .local { background: #ffd166; color: #1c1c1e; }
 .unfaithful, .failed { background: #b3001b; color: #fff; }
 .none { background: var(--soft); } .banner { display: block; padding: .6rem .9rem; margin: .6rem 0; }
 figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } 
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
 td, th { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: left; }
 td { font-variant-numeric: tabular-nums; } summary { cursor: pointer; } ul { padding-left: 1.2rem; } nav li { margin: .3rem 0; }
 """
