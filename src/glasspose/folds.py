@@ -50,7 +50,7 @@ def train_folds(
     first, size = packed[0], recipe.model.input_size
     people, scores = [], []
     source = read(recipe.data)
-    dataset = group_duplicates(replace(source, annotations=packable(source)))
+    dataset = group_duplicates(replace(source, annotations=packable(source, recipe.packing)))
     for number, held_out in enumerate(divide(dataset, count, recipe.seed)):
         rest = sorted(set(range(len(first))) - set(held_out))
         samples = PackedPeople(packed, size, recipe.augmentation, recipe.seed, chosen=rest)

@@ -63,6 +63,19 @@ def load_image(source: str | Path | bytes | np.ndarray, limits: Limits = LIMITS,
     return _decode(data, limits, called)
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) as displayed; of a JPEG only the header is read. ImageError as for `load_image`."""
+    data = _read(path, LIMITS, str(path))
+    if data[:2] != b"\xff\xd8":
+        height, width = load_image(data, name=str(path)).shape[:2]
+        return height, width
+    with _own_words(data, str(path)), _quiet():
+        picture = PIL.Image.open(io.BytesIO(data), formats=("JPEG", "MPO"))
+        _check_size(picture.size, LIMITS, str(path))
+        turned = _orientation(picture) in (5, 6, 7, 8)
+    return picture.size if turned else picture.size[::-1]
+
+
 def encode_jpeg(image: Image, quality: int = 92) -> bytes:
     """An RGB image as JPEG; quality from 1 to 100. ImageError where a side is longer than JPEG holds."""
     _check_side(image, "JPEG", JPEG_SIDE)

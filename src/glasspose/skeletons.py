@@ -71,6 +71,19 @@ class Skeleton:
         return {"name": self.name} | {key: _listed(value) for key, value in lists.items()}
 
 
+SAME_PLACE = {"upper_neck": "neck"}
+"""MPII's upper neck and LSP's neck are both where head and neck meet: where one skeleton lacks a name, this other one stands for it.
+All other names that two skeletons share (hips, head_top, ...) are taken to mean the same place, and what only one has (pelvis, thorax,
+eyes, ears, nose) is left out."""
+
+
+def shared_keypoints(source: Skeleton, target: Skeleton) -> list[tuple[int, int]]:
+    """(place in `target`, place in `source`) of all keypoints that both have, by name or by `SAME_PLACE`."""
+    other = SAME_PLACE | {new: old for old, new in SAME_PLACE.items()}
+    found = ((i, name if name in source.keypoints else other.get(name)) for i, name in enumerate(target.keypoints))
+    return [(i, source.keypoints.index(name)) for i, name in found if name in source.keypoints]
+
+
 def skeleton_from_json(data: Mapping[str, Any]) -> Skeleton:
     """A skeleton from `Skeleton.to_json`. AnnotationError where a field is missing or of the wrong type."""
     try:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glasspose.configs.data import Lspet
-from glasspose.data.lsp import AREA_OF_BOX, _array, read_lspet, reference_length, split_ids
+from glasspose.data.lsp import AREA_OF_BOX, read_lspet, reference_length, split_ids
+from glasspose.data.matlab import variable
 from glasspose.errors import AnnotationError
 from glasspose.skeletons import LSP
 
@@ -112,7 +113,7 @@ def test_joints_of_another_shape_are_refused(tmp_path, shape):
 def test_every_numeric_type_is_read_as_scipy_reads_it(tmp_path, compressed, kind):
     joints = np.random.default_rng(0).integers(0, 100, (14, 3, 5)).astype(kind)
     scipy.io.savemat(tmp_path / "joints.mat", {"other": np.ones(1), "joints": joints}, do_compression=compressed)
-    assert np.array_equal(_array((tmp_path / "joints.mat").read_bytes(), b"joints"), joints)
+    assert np.array_equal(variable((tmp_path / "joints.mat").read_bytes(), b"joints"), joints)
 
 
 @settings(max_examples=300, deadline=None)

@@ -6,29 +6,44 @@ from typing import Any
 
 import numpy as np
 
-from glasspose.configs.data import Coco, Data
+from glasspose.configs.data import Coco, Data, Mpii
 from glasspose.data.coco import read_coco
+from glasspose.data.coco_labels import read_coco_labels
 from glasspose.data.drawn_people import read_drawn_people
+from glasspose.data.flic import read_flic
 from glasspose.data.heads import with_heads
-from glasspose.data.lsp import read_lspet
+from glasspose.data.lsp import read_lsp, read_lspet
+from glasspose.data.mpii import read_mpii
 from glasspose.errors import AnnotationError
-from glasspose.skeletons import Skeleton
+from glasspose.skeletons import LSP, Skeleton, shared_keypoints
 from glasspose.structures import Annotation, Dataset
 
-READERS: Mapping[str, Callable[[Any], Dataset]] = {"lspet": read_lspet, "coco": read_coco, "drawn_people": read_drawn_people}
+READERS: Mapping[str, Callable[[Any], Dataset]] = {
+    "lsp": read_lsp,
+    "lspet": read_lspet,
+    "coco": read_coco,
+    "coco_labels": read_coco_labels,
+    "mpii": read_mpii,
+    "flic": read_flic,
+    "drawn_people": read_drawn_people,
+}
 
 
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
     dataset = READERS[config.kind](config)
+    if isinstance(config, Mpii) and config.subset == "14":
+        return as_skeleton(dataset, LSP)
     return with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
 
 
 def as_skeleton(dataset: Dataset, skeleton: Skeleton) -> Dataset:
-    """The same people with the keypoints of another skeleton: copied by name, the others not labelled. AnnotationError where no name is shared."""
+    """The same people with the keypoints of another skeleton: copied by name (`SAME_PLACE` of skeletons.py says which
+    names mean the same), the others not labelled. AnnotationError where no name is shared.
+    """
     if dataset.skeleton == skeleton:
         return dataset
-    shared = [(skeleton.index(name), i) for i, name in enumerate(dataset.skeleton.keypoints) if name in skeleton.keypoints]
+    shared = shared_keypoints(dataset.skeleton, skeleton)
     if not shared:
         raise AnnotationError(f"{dataset.name} ({dataset.skeleton.name}) shares no keypoint name with {skeleton.name}", "Rename its keypoints")
     to, source = (list(side) for side in zip(*shared, strict=True))

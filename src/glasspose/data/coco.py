@@ -6,6 +6,7 @@ What a file says beside that (`num_keypoints` above all) is never believed.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from glasspose.configs.data import Coco
-from glasspose.data.lsp import AREA_OF_BOX, reference_length, split_ids
+from glasspose.data.choosing import stays_inside
+from glasspose.data.lsp import AREA_OF_BOX, reference_length, split_ids, split_unit
 from glasspose.errors import AnnotationError
 from glasspose.geometry import extent
 from glasspose.skeletons import Skeleton, skeleton_from_coco
@@ -87,9 +89,13 @@ def survey_coco(config: Coco) -> tuple[Dataset, list[Fault]]:
         faults += found
         if not any(fault.severity == "error" for fault in found) and _has_keypoints(entry, file) and images[entry["image_id"]]:
             sound.append(entry)
+    if config.single_person:
+        people_of = Counter(entry["image_id"] for entry in sound)
+        sound = [entry for entry in sound if people_of[entry["image_id"]] == 1 and not entry.get("iscrowd")]
     if config.splits is not None and config.split != "all":
         chosen = set(split_ids(config.root / config.splits, config.split))
-        sound = [entry for entry in sound if entry["image_id"] in chosen]
+        field = "id" if split_unit(config.root / config.splits) == "person" else "image_id"
+        sound = [entry for entry in sound if entry[field] in chosen]
     return Dataset(name=f"coco/{config.split}", skeleton=skeleton, annotations=_people(sound, file, config)), faults
 
 
@@ -138,19 +144,13 @@ def _images(entries: Sequence[Any]) -> tuple[dict[int, str | None], list[Fault]]
         number, name = (entry.get("id"), entry.get("file_name")) if type(entry) is dict else (None, None)
         if type(number) is not int:
             faults.append(Fault(rule="image-entry", where=f"images[{place}]", detail="has no number `id`", remedy="Export the file again"))
-        elif not _stays_inside(name):
+        elif not stays_inside(name):
             names.setdefault(number, None)
             remedy = "Write it relative to the image folder that --data.images names"
             faults.append(Fault(rule="image-entry", where=f"image {number}", detail=f"has file_name {name!r:.80}", remedy=remedy))
         elif names.setdefault(number, name) != name:
             faults.append(Fault(rule="image-entry", where=f"image {number}", detail="has two file names", remedy="Give every image its own id"))
     return names, faults
-
-
-def _stays_inside(name: Any) -> bool:
-    """Whether a file name names something inside the image folder, on any system."""
-    parts = name.replace("\\", "/").split("/") if isinstance(name, str) and name else [""]
-    return parts[0] != "" and ".." not in parts and ":" not in parts[0] and "\0" not in name
 
 
 def _has_keypoints(entry: Entry, file: _File) -> bool:

@@ -18,15 +18,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from glasspose.configs.training import Packing
+from glasspose.data.framing import EVALUATION_SCALE, framed, grown
 from glasspose.errors import InputError
 from glasspose.files import write_atomically
-from glasspose.geometry import crop_matrix, fit_aspect, warp
+from glasspose.geometry import Matrix, crop_matrix, warp
 from glasspose.images import load_image
 from glasspose.skeletons import Skeleton, skeleton_from_json
-from glasspose.structures import Annotation, Dataset
+from glasspose.structures import Annotation, Dataset, Image
 
-EVALUATION_SCALE = 1.25
-"""The square that a person is judged in: this many times the longer side of the labelled box."""
 CHUNK = 256
 VERSION = 1
 ARRAYS = ("keypoints", "labelled", "occluded", "boxes", "areas", "torso", "head", "image_ids", "person_ids", "image_to_crop", "image_sizes")
@@ -34,7 +33,7 @@ ARRAYS = ("keypoints", "labelled", "occluded", "boxes", "areas", "torso", "head"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pack:
-    """n packed people. `crops` is memory-mapped; the person's evaluation square is the middle `size` pixels of each crop."""
+    """n packed people. `crops` is memory-mapped; the person's square is the middle `size` pixels of each crop."""
 
     name: str
     skeleton: Skeleton
@@ -61,7 +60,7 @@ class Pack:
 
 def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[int, int], None] = lambda done, total: None) -> Pack:
     """Cut out everybody of a dataset into `folder`, or open it if that is already done. InputError where the folder holds another pack."""
-    people = packable(dataset)
+    people = packable(dataset, config)
     plan = _plan(dataset, people, config)
     if (folder / "pack.json").exists():
         if _read_json(folder / "pack.json").get("plan") != plan:
@@ -74,7 +73,7 @@ def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[in
         crops.truncate(done * side * side * 3)
         crops.seek(0, os.SEEK_END)
         for chunk in (people[i : i + CHUNK] for i in range(done, len(people), CHUNK)):
-            for crop, matrix, size in _cut(chunk, config.size, side):
+            for crop, matrix, size in cut_out(chunk, config):
                 crops.write(crop.tobytes())
                 found.append([*matrix.ravel().tolist(), *size])
             crops.flush()
@@ -92,14 +91,15 @@ def pack(dataset: Dataset, folder: Path, config: Packing, progress: Callable[[in
 
 
 def pack_folder(packs: Path, dataset: Dataset, config: Packing) -> Path:
-    """Where the pack of a dataset is kept: its name, and a short hash of its labels and of the size."""
-    plan = json.dumps(_plan(dataset, packable(dataset), config), sort_keys=True)
+    """Where the pack of a dataset is kept: its name, and a short hash of its labels, of the size and of the framing."""
+    plan = json.dumps(_plan(dataset, packable(dataset, config), config), sort_keys=True)
     return packs / f"{dataset.name.replace('/', '-')}-{hashlib.sha256(plan.encode()).hexdigest()[:8]}"
 
 
-def packable(dataset: Dataset) -> list[Annotation]:
-    """The people that a pack holds, in its order: those with a labelled keypoint, no crowds."""
-    return [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
+def packable(dataset: Dataset, config: Packing) -> list[Annotation]:
+    """The people that a pack holds, in its order: those with a labelled keypoint whom the framing can take, no crowds."""
+    people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
+    return people if config.framing == "box" else [person for person in people if framed(person, config) is not None]
 
 
 def open_pack(folder: Path, verify: bool = False) -> Pack:
@@ -122,22 +122,21 @@ def open_pack(folder: Path, verify: bool = False) -> Pack:
     return Pack(name=str(plan["name"]), skeleton=skeleton, size=int(plan["size"]), crops=crops, **{key: arrays[key] for key in ARRAYS})
 
 
-def evaluation_box(person: Annotation) -> Float[np.ndarray, " 4"]:
-    """The square that a person is judged in, corner-based image pixels."""
-    return fit_aspect(person.box, (1, 1), EVALUATION_SCALE)
-
-
 def _side(config: Packing) -> int:
     return 2 * round(config.size * config.context / 2)
 
 
-def _cut(people: list[Annotation], size: int, side: int) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
+def cut_out(people: list[Annotation], config: Packing) -> Iterator[tuple[Image, Matrix, tuple[int, int]]]:
+    """For each of `packable` people the kept crop, the matrix from image to crop, and the picture's (height, width)."""
+    side = _side(config)
     previous: tuple[Path, np.ndarray] | None = None  # people of one image follow each other
     for person in people:
         if previous is None or previous[0] != person.image:
             previous = (person.image, load_image(person.image))
         image = previous[1]
-        matrix = crop_matrix(fit_aspect(evaluation_box(person), (1, 1), side / size), (side, side))
+        box = framed(person, config)
+        assert box is not None, "left out by packable"
+        matrix = crop_matrix(grown(box, side / config.size), (side, side))
         yield warp(image, matrix, (side, side)), matrix, (image.shape[0], image.shape[1])
 
 
@@ -146,7 +145,9 @@ def _plan(dataset: Dataset, people: list[Annotation], config: Packing) -> dict[s
     labels = hashlib.sha256()
     for person in people:
         labels.update(f"{person.image.name} {person.person_id} {person.keypoints.tolist()} {person.labelled.tolist()} {person.box.tolist()}".encode())
-    return {
+    usual = config.framing == "box" and config.margin == EVALUATION_SCALE
+    framing = {} if usual else {"framing": config.framing} | ({"margin": config.margin} if config.framing == "box" else {})
+    return framing | {
         "name": dataset.name,
         "skeleton": dataset.skeleton.to_json(),
         "people": len(people),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glasspose.data.packing import evaluation_box
+from glasspose.data.framing import evaluation_box
 from glasspose.drawing import contact_sheet, draw_poses
 from glasspose.geometry import crop_matrix, transform, warp
 from glasspose.images import load_image
