@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.codecs import Heatmap
-from glasspose.configs.training import Augmentation
 from glasspose.data.loading import PackedPeople
 from glasspose.first_batch import SHOWN, first_batch_picture
 from glasspose.network import PoseNetwork

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from glasspose.calibration import Calibration, best_threshold, person_scores
-from glasspose.configs.training import Augmentation
+from glasspose.configs.augmentation import Augmentation
 from glasspose.data.loading import PackedPeople, collate, normalise, person_of
 from glasspose.data.packing import Pack
 from glasspose.geometry import Box, crop_matrix, extent, inside, warp

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.data import DrawnPeople
-from glasspose.configs.training import Augmentation, Packing
+from glasspose.configs.training import Packing
 from glasspose.data import read
 from glasspose.data.loading import EpochSampler, PackedPeople, loader, normalise
 from glasspose.data.packing import pack

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from glasspose.configs.training import Augmentation
+from glasspose.configs.augmentation import Augmentation
 from glasspose.data.transforms import Person, augmented_view, plain_view
 from glasspose.geometry import PADDING, transform
 from glasspose.skeletons import LSP

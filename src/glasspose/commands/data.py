@@ -3,12 +3,15 @@
 import json as json_format
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Packing
+
+if TYPE_CHECKING:
+    from glasspose.data.statistics import Statistics
 
 PackingOptions = Annotated[Packing, Parameter(name="*")]
 
@@ -46,8 +49,15 @@ def check(*, data: Data, json: Path | None = None) -> int:
     return 5 if report.count("error") else 0
 
 
-def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -> int:
-    """Count people, keypoints and sizes; no picture is opened.
+def stats(
+    *,
+    data: Data,
+    json: Path | None = None,
+    figure: Path | None = None,
+    mean_rgb: bool = False,
+    packing: PackingOptions = Packing(),  # noqa: B008 - frozen
+) -> int:
+    """Count people, keypoints and sizes; no picture is opened, but for --mean-rgb.
 
     Example: glasspose data stats --data.kind drawn_people --data.count 20
 
@@ -57,12 +67,15 @@ def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -
         Write the numbers to this file.
     figure
         Draw them into this PNG.
+    mean_rgb
+        Also the mean colour of the squares that `data pack` would cut out with the same options.
 
     """
     from rich.console import Console
     from rich.table import Table
 
     from glasspose.data import read
+    from glasspose.data.mean_colour import mean_colour
     from glasspose.data.statistics import figure as drawn
     from glasspose.data.statistics import summarise
     from glasspose.files import write_atomically
@@ -72,9 +85,15 @@ def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -
     table = Table("keypoint", "labelled %", "of these occluded %", title=f"{found.data}: {found.people} people in {found.images} pictures")
     for name, share in found.labelled.items():
         table.add_row(name, f"{100 * share:.1f}", f"{100 * found.occluded[name]:.1f}")
-    Console(markup=False).print(table)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(_in_words(found))
+    numbers = found.to_json()
+    if mean_rgb:
+        numbers["mean_rgb"] = mean_colour(dataset, packing).round(5).tolist()
+        console.print("mean RGB of the squares: " + ", ".join(f"{value:.5f}" for value in numbers["mean_rgb"]))
     if json is not None:
-        write_atomically(json, (json_format.dumps(found.to_json(), indent=1) + "\n").encode())
+        write_atomically(json, (json_format.dumps(numbers, indent=1) + "\n").encode())
     if figure is not None:
         content = BytesIO()
         drawn(dataset).savefig(content, format="png")
@@ -82,7 +101,26 @@ def stats(*, data: Data, json: Path | None = None, figure: Path | None = None) -
     return 0
 
 
-def show(*, data: Data, out: Path = Path("glasspose-out/data/people.jpg"), count: int = 24, seed: int = 0) -> int:
+def _in_words(found: "Statistics") -> str:
+    """What the table does not say."""
+    several = sum(images for people, images in found.people_of_image.items() if people > 1) / max(sum(found.people_of_image.values()), 1)
+    keypoints = sum(count * people for count, people in found.keypoints_of_person.items()) / max(found.people, 1)
+    persons = found.people / max(sum(found.people_of_image.values()), 1)
+    said = (
+        f"{persons:.2f} people a picture, several in {100 * several:.1f} %; {keypoints:.2f} keypoints a person; {100 * found.empty:.2f} % without any"
+    )
+    return said + (f"; {found.crowds} crowds left out" if found.crowds else "")
+
+
+def show(
+    *,
+    data: Data,
+    out: Path = Path("glasspose-out/data/people.jpg"),
+    count: int = 24,
+    seed: int = 0,
+    target: str | None = None,
+    empty: bool = False,
+) -> int:
     """Draw some labelled people on one sheet.
 
     Example: glasspose data show --data.kind drawn_people --data.count 24
@@ -93,21 +131,28 @@ def show(*, data: Data, out: Path = Path("glasspose-out/data/people.jpg"), count
         The picture, .jpg or .png.
     seed
         Chooses the people.
+    target
+        A keypoint by name: a row for each person instead, with the picture, its labels, the square, and this keypoint's target map.
+    empty
+        Only people without a labelled keypoint (the kind's minimum_keypoints has to let them in).
 
     """
     import numpy as np
     from rich.console import Console
 
     from glasspose.data import read
-    from glasspose.data.showing import people_sheet
+    from glasspose.data.showing import people_sheet, preparation_sheet
     from glasspose.errors import UsageError
     from glasspose.images import save_image
 
     if count < 1:
         raise UsageError(f"a sheet of {count} people", "Use --count 1 or more")
     dataset = read(data)
-    chosen = np.random.default_rng(seed).permutation(len(dataset))[:count]
-    save_image(out, people_sheet(dataset, sorted(chosen.tolist())))
+    asked = [i for i, person in enumerate(dataset.annotations) if not (empty and person.labelled.any())]
+    if not asked:
+        raise UsageError(f"everybody in {dataset.name} has a labelled keypoint", "Let others in with --data.minimum-keypoints 0")
+    chosen = sorted(asked[i] for i in np.random.default_rng(seed).permutation(len(asked))[:count].tolist())
+    save_image(out, people_sheet(dataset, chosen) if target is None else preparation_sheet(dataset, chosen, target))
     Console(markup=False).print(f"{len(chosen)} people of {dataset.name}: {out}", highlight=False, soft_wrap=True)
     return 0
 
@@ -116,21 +161,50 @@ def split(
     *,
     data: Data,
     fractions: Annotated[dict[str, float] | None, Parameter(help="Share of the images for each part; 0.8, 0.1 and 0.1 where not given.")] = None,
+    hold_out: int | None = None,
+    by: Literal["image", "person"] = "image",
+    duplicates: bool = True,
     seed: int = 0,
     out: Path = Path("splits.json"),
 ) -> int:
     """Divide images into parts by chance, near-duplicates together.
 
     Example: glasspose data split --data.kind drawn_people --data.count 30 --fractions.train 0.8 --fractions.val 0.2 --out glasspose-out/splits.json
+
+    Parameters
+    ----------
+    hold_out
+        Instead of fractions: so many people as `test`, the rest as `train`.
+    by
+        person: hold out single people, so that one photograph may be on both sides.
+    duplicates
+        Look for near-duplicates, for which every picture is opened.
+
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from glasspose.data import read
-    from glasspose.data.splitting import group_duplicates, split, write_splits
+    from glasspose.data import splitting as ways
+    from glasspose.errors import UsageError
 
-    parts = split(group_duplicates(read(data)), fractions or {"train": 0.8, "val": 0.1, "test": 0.1}, seed)
-    write_splits(out, parts)
-    Console(markup=False).print(f"{out}: " + ", ".join(f"{name} {len(ids)} images" for name, ids in parts.items()), highlight=False, soft_wrap=True)
+    if hold_out is None and by == "person":
+        raise UsageError("shares are divided by image only", "Use --by person with --hold-out NUMBER")
+    if hold_out is not None and fractions:
+        raise UsageError("--hold-out and --fractions exclude each other", "Choose one")
+    dataset = read(data)
+    dataset = replace(dataset, annotations=[person for person in dataset.annotations if not person.crowd])
+    dataset = ways.group_duplicates(dataset) if duplicates and by == "image" else dataset
+    if hold_out is None:
+        parts = ways.split(dataset, fractions or {"train": 0.8, "val": 0.1, "test": 0.1}, seed)
+    else:
+        parts = ways.hold_out(dataset, hold_out, by, seed)
+    ways.write_splits(out, parts, by)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{out}: " + ", ".join(f"{name} {len(ids)} {'images' if by == 'image' else 'people'}" for name, ids in parts.items()))
+    if by == "person" and (shared := ways.shared_images(dataset, parts)):
+        Console(stderr=True, soft_wrap=True).print(f"warning: people of {shared} photographs are on both sides; scores on `test` will be too high")
     return 0
 
 

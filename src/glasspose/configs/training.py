@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.codecs import Codec, Heatmap
 from glasspose.configs.config import Config
 from glasspose.configs.data import Data
 from glasspose.configs.models import Hourglass, Model
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -27,30 +27,6 @@ class Packing(Config):
     without regard to its aspect."""
     margin: Annotated[float, Field(ge=1, le=4)] = 1.25
     """For the framing `box`: the square's side in longer sides of the box."""
-
-
-class Augmentation(Config):
-    """What changes from epoch to epoch. Every share is a probability; the documents' own recipes use scale 0.25 and rotation 30."""
-
-    flip: Share = 0.5
-    rotation: Annotated[float, Field(ge=0, le=180)] = 30.0
-    """Degrees: a normal distribution with this two-sigma, cut off there, for 60 % of the samples."""
-    scale: Annotated[float, Field(ge=0, le=2)] = 0.25
-    """Natural logarithm: uniform within plus and minus this."""
-    translation: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the view's side, uniform within plus and minus this."""
-    wide: Share = 0.15
-    """Views between the person's square and the whole picture, as the first pass of `predict` sees it."""
-    close: Share = 0.15
-    """Views of the upper body, the lower body, or head and shoulders, with the rest of the person cut off."""
-    cut: Share = 0.1
-    """Pictures that end within the person on one side."""
-    colour: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Brightness, contrast and the gain of each channel vary by up to this share."""
-    grey: Share = 0.05
-    blur: Share = 0.1
-    occlusion: Share = 0.2
-    """A rectangle of noise, of one colour or of another part of the picture hides a part; its keypoints stay labelled."""
 
 
 class _Optimiser(Config):

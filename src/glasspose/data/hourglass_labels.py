@@ -81,7 +81,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _count(file: h5py.File) -> int:
-    shape = _dataset(file, "part").shape or ()
+    shape: tuple[int, ...] = tuple(_dataset(file, "part").shape or ())
     if len(shape) != 3 or shape[0] > MOST_PEOPLE:
         raise ValueError(f"part of shape {shape}")
     return int(shape[0])

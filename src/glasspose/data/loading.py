@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from glasspose.configs.training import Augmentation
+from glasspose.configs.augmentation import Augmentation
 from glasspose.data.packing import Pack
 from glasspose.data.transforms import Person, augmented_view, plain_view
 from glasspose.geometry import compose, scale_of, transform

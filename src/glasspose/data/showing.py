@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from glasspose.data.framing import evaluation_box
-from glasspose.drawing import contact_sheet, draw_poses
-from glasspose.geometry import crop_matrix, transform, warp
+from glasspose.drawing import contact_sheet, draw_poses, fused_heatmaps
+from glasspose.geometry import Matrix, crop_matrix, resize_matrix, transform, warp
 from glasspose.images import load_image
 from glasspose.structures import Annotation, Dataset, Image, Poses
 
 CELL = 192
+MAP = 64
+"""Pixels of a cell, and of a target map."""
 
 
 def people_sheet(dataset: Dataset, chosen: Sequence[int], columns: int = 6) -> Image:
@@ -20,16 +22,52 @@ def people_sheet(dataset: Dataset, chosen: Sequence[int], columns: int = 6) -> I
     return contact_sheet([_drawn(person, dataset) for person in people], captions, columns, CELL)
 
 
+def preparation_sheet(dataset: Dataset, chosen: Sequence[int], keypoint: str) -> Image:
+    """A row for each person: the picture, its labels on it, the person's square, and the target map of one keypoint over the square.
+
+    AnnotationError where the skeleton has no keypoint of that name.
+    """
+    k = dataset.skeleton.index(keypoint)
+    pictures, captions = [], []
+    for person in (dataset.annotations[i] for i in chosen):
+        image = load_image(person.image)
+        whole = resize_matrix(image.shape[:2], _fitting(image.shape[:2]))
+        matrix = crop_matrix(evaluation_box(person), (CELL, CELL))
+        crop = warp(image, matrix, (CELL, CELL))
+        target = _target(transform(person.keypoints[k], matrix), bool(person.labelled[k]))
+        small = warp(image, whole, _fitting(image.shape[:2]))
+        labels = draw_poses(small, _labels(person, dataset, whole, _fitting(image.shape[:2])))
+        pictures += [small, labels, crop, fused_heatmaps(crop, target[None], resize_matrix((CELL, CELL), (MAP, MAP)))]
+        captions += [person.image.name, "labels", "square", keypoint if person.labelled[k] else f"{keypoint}: no label"]
+    return contact_sheet(pictures, captions, 4, CELL)
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    scale = CELL / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _target(point: np.ndarray, labelled: bool) -> np.ndarray:
+    """A Gaussian of height 1 and of one map pixel, as in the usual targets; empty where there is no label."""
+    x, y = transform(point, resize_matrix((CELL, CELL), (MAP, MAP)))
+    rows, columns = np.mgrid[:MAP, :MAP]
+    return np.asarray(np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2) * labelled)
+
+
 def _drawn(person: Annotation, dataset: Dataset) -> Image:
     matrix = crop_matrix(evaluation_box(person), (CELL, CELL))
+    return draw_poses(warp(load_image(person.image), matrix, (CELL, CELL)), _labels(person, dataset, matrix, (CELL, CELL)))
+
+
+def _labels(person: Annotation, dataset: Dataset, matrix: Matrix, size: tuple[int, int]) -> Poses:
+    """As they lie in a picture of this size; `matrix` leads there. What is not labelled lies outside it."""
     points = np.where(person.labelled[:, None], transform(person.keypoints, matrix), -1e3)
-    poses = Poses(
+    return Poses(
         keypoints=points[None],
         scores=person.labelled[None].astype(np.float64),
         seen=(person.labelled & ~person.occluded)[None],
         boxes=np.zeros((1, 4)),
         person_scores=np.ones(1),
         skeleton=dataset.skeleton,
-        size=(CELL, CELL),
+        size=size,
     )
-    return draw_poses(warp(load_image(person.image), matrix, (CELL, CELL)), poses)

@@ -1,4 +1,4 @@
-"""Splits by image, never by person; pictures that nearly equal each other stay on one side."""
+"""Splits by image (by person only where that is asked for); pictures that nearly equal each other stay on one side."""
 
 import json
 from collections import defaultdict
@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -32,6 +33,35 @@ def split(dataset: Dataset, fractions: Mapping[str, float], seed: int = 0) -> di
     return {name: sorted(i for unit, place in zip(units, places, strict=True) if place == n for i in unit) for n, name in enumerate(fractions)}
 
 
+def hold_out(dataset: Dataset, people: int, by: Literal["image", "person"] = "image", seed: int = 0) -> dict[str, list[int]]:
+    """About so many people by chance as `test`, the rest as `train`.
+
+    By image these are image ids, and the people of an image (and of its near-duplicates) stay together, so that the number is met as closely
+    as that allows without going beyond it. By person these are person ids, and the number is exact: people of one photograph are then on
+    both sides. UsageError where one side would be empty.
+    """
+    units = [[person] for person in dataset.annotations] if by == "person" else list(_units(dataset).values())
+    parts: dict[str, list[int]] = {"train": [], "test": []}
+    held = 0
+    for place in np.random.default_rng(seed).permutation(len(units)).tolist():
+        out = held + len(units[place]) <= people
+        held += len(units[place]) if out else 0
+        parts["test" if out else "train"] += [person.person_id if by == "person" else person.image_id for person in units[place]]
+    if not all(parts.values()):
+        remedy = "Hold out more than none and fewer than all"
+        raise UsageError(f"{people} of {len(dataset)} people in {len(units)} independent parts cannot be held out", remedy)
+    return {name: sorted(set(ids)) for name, ids in parts.items()}
+
+
+def shared_images(dataset: Dataset, parts: Mapping[str, Sequence[int]]) -> int:
+    """How many pictures have people in several parts, whose numbers are those of people."""
+    side = {number: name for name, numbers in parts.items() for number in numbers}
+    sides: dict[int, set[str]] = defaultdict(set)
+    for person in dataset.annotations:
+        sides[person.image_id].add(side[person.person_id])
+    return sum(len(names) > 1 for names in sides.values())
+
+
 def folds(dataset: Dataset, k: int, seed: int = 0) -> list[list[int]]:
     """The dataset's indices in k parts of about as many people, for predictions about people whom the network has not seen."""
     numbers = {id(person): i for i, person in enumerate(dataset.annotations)}
@@ -42,9 +72,10 @@ def folds(dataset: Dataset, k: int, seed: int = 0) -> list[list[int]]:
     return [sorted(i for unit, place in zip(units, places, strict=True) if place == n for i in unit) for n in range(k)]
 
 
-def write_splits(path: Path, splits: Mapping[str, Sequence[int]]) -> None:
-    """`splits.json`, as the readers take it: {name: [image ids]}. InputError where the disk refuses."""
-    write_atomically(path, json.dumps({name: list(ids) for name, ids in splits.items()}).encode())
+def write_splits(path: Path, splits: Mapping[str, Sequence[int]], by: Literal["image", "person"] = "image") -> None:
+    """`splits.json`, as the readers take it: {name: [image ids]}, or person ids with "by": "person". InputError where the disk refuses."""
+    unit = {"by": by} if by == "person" else {}
+    write_atomically(path, json.dumps(unit | {name: list(ids) for name, ids in splits.items()}).encode())
 
 
 def group_duplicates(dataset: Dataset, distance: int = DISTANCE) -> Dataset:

@@ -33,6 +33,8 @@ class Statistics:
     """Images by the number of their people."""
     keypoints_of_person: dict[int, int]
     """People by the number of their labelled keypoints."""
+    empty: float
+    """The share of people without a single labelled keypoint, where the reader keeps them."""
     without_torso: float | None
     """The share of people without that reference length; None where the skeleton defines none."""
     without_head: float | None
@@ -61,6 +63,7 @@ def summarise(dataset: Dataset) -> Statistics:
         sizes={p: float(np.percentile(sizes, p)) for p in PERCENTILES} if len(sizes) else {},
         people_of_image=dict(sorted(crowded.items())),
         keypoints_of_person=dict(sorted(Counter(labelled.sum(1).tolist()).items())),
+        empty=float((~labelled.any(1)).mean()) if len(labelled) else 0.0,
         without_torso=sum(p.torso is None for p in people) / count if dataset.skeleton.torso else None,
         without_head=sum(p.head is None for p in people) / count if dataset.skeleton.head else None,
     )

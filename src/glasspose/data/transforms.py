@@ -4,11 +4,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from glasspose.configs.training import Augmentation
+from glasspose.configs.augmentation import Augmentation
+from glasspose.data.colours import recoloured
 from glasspose.geometry import PADDING, Box, Matrix, compose, crop_matrix, extent, fit_aspect, flip_matrix, transform, warp
 from glasspose.skeletons import Skeleton
 
@@ -59,7 +59,8 @@ def plain_view(person: Person, size: tuple[int, int]) -> View:
 def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], options: Augmentation, rng: np.random.Generator) -> View:
     """A random view: framing, rotation, scale, translation, mirror, a cut-off edge, colours, an occluding patch."""
     box = _jitter(fit_aspect(_framing(person, skeleton, options, rng), size), options, rng)
-    matrix = crop_matrix(box, size, _rotation(options, rng))
+    box, turn = _padded_or_turned(box, options, rng) if options.rotate_or_pad else (_padded(box, options.pad, rng), _rotation(options, rng))
+    matrix = crop_matrix(box, size, turn)
     flipped = bool(rng.random() < options.flip)
     if flipped:
         matrix = compose(flip_matrix(size[1]), matrix)
@@ -70,7 +71,7 @@ def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], op
         outside = _cut(image, keypoints, person.labelled, rng)
     if rng.random() < options.occlusion:
         _occlude(image, rng)
-    image = _colours(image, options, rng)
+    image = recoloured(image, options, rng)
     if flipped:
         keypoints, outside = keypoints[list(skeleton.flip)], outside[list(skeleton.flip)]
     return View(image=image, keypoints=keypoints, outside=outside, matrix=matrix, flipped=flipped)
@@ -103,6 +104,18 @@ def _jitter(box: Box, options: Augmentation, rng: np.random.Generator) -> Box:
     shift = rng.uniform(-options.translation, options.translation, 2) * (box[2:] - box[:2])
     middle, half = (box[:2] + box[2:]) / 2 + shift, (box[2:] - box[:2]) / 2 * scale
     return np.concatenate([middle - half, middle + half])
+
+
+def _padded(box: Box, share: float, rng: np.random.Generator) -> Box:
+    """Every side moves by itself."""
+    return np.asarray(box + rng.uniform(-share, share, 4) * np.tile(box[2:] - box[:2], 2)) if share > 0 else box
+
+
+def _padded_or_turned(box: Box, options: Augmentation, rng: np.random.Generator) -> tuple[Box, float]:
+    chance = rng.random()
+    if chance < 0.25:
+        return _padded(box, options.pad, rng), 0.0
+    return box, float(rng.uniform(-options.rotation, options.rotation)) if chance < 0.5 else 0.0
 
 
 def _rotation(options: Augmentation, rng: np.random.Generator) -> float:
@@ -142,17 +155,3 @@ def _occlude(image: Crop, rng: np.random.Generator) -> None:
     else:
         v, u = rng.integers(0, height - h), rng.integers(0, width - w)
         image[y : y + h, x : x + w] = image[v : v + h, u : u + w].copy()
-
-
-def _colours(image: Crop, options: Augmentation, rng: np.random.Generator) -> Crop:
-    c = options.colour
-    if c > 0:
-        gain = (1 + rng.uniform(-c, c)) * (1 + rng.uniform(-c / 2, c / 2, 3))
-        shift = rng.uniform(-c, c) * 64
-        ramp = (np.arange(256)[:, None] - 128) * gain + 128 + shift
-        image = cv2.LUT(image, np.clip(ramp, 0, 255).astype(np.uint8)[None])
-    if rng.random() < options.grey:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if rng.random() < options.blur:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.5) * image.shape[0] / 128)
-    return image
