@@ -13,6 +13,7 @@ from glasspose.configs.data import Coco
 from glasspose.data.coco import read_coco, survey_coco
 from glasspose.errors import AnnotationError, GlassposeError
 from glasspose.skeletons import COCO
+from label_files_for_tests import coco_json
 
 KITE = {"id": 7, "name": "kite", "keypoints": ["tip", "left_wing", "right_wing", "tail"], "skeleton": [[1, 4], [2, 3]]}
 PERSON = {
@@ -253,3 +254,19 @@ def test_official_labels_have_no_faults(data_root):
     dataset, faults = survey_coco(Coco(root=data_root, annotations=labels, minimum_keypoints=0, crowds=True))
     assert faults == []
     assert sum(person.crowd for person in dataset.annotations) > 0
+
+
+def test_people_alone_in_their_picture(tmp_path):
+    coco_json(tmp_path)
+    assert [person.person_id for person in read_coco(Coco(root=tmp_path, single_person=True)).annotations] == [3]
+    assert len(read_coco(Coco(root=tmp_path))) == 3
+
+
+def test_whom_another_option_leaves_out_is_company_all_the_same(tmp_path):
+    coco_json(tmp_path)
+    path = tmp_path / "annotations/person_keypoints_train2017.json"
+    document = json.loads(path.read_text())
+    document["annotations"][0]["keypoints"] = [0] * 51
+    path.write_text(json.dumps(document))
+    assert [person.person_id for person in read_coco(Coco(root=tmp_path)).annotations] == [2, 3]
+    assert [person.person_id for person in read_coco(Coco(root=tmp_path, single_person=True)).annotations] == [3]

@@ -9,11 +9,13 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasspose.configs.data import Lspet
-from glasspose.data.lsp import AREA_OF_BOX, read_lspet, reference_length, split_ids
+from glasspose.configs.data import Lsp, Lspet
+from glasspose.data import READERS
+from glasspose.data.lsp import AREA_OF_BOX, read_lsp, read_lspet, reference_length, split_ids
 from glasspose.data.matlab import variable
 from glasspose.errors import AnnotationError
 from glasspose.skeletons import LSP
+from label_files_for_tests import lsp_mat, lspet_mat
 
 
 @pytest.fixture
@@ -52,12 +54,29 @@ def test_junk_of_unlabelled_joints_is_finite_and_outside_the_box(tmp_path, joint
     assert second.box[0] == 10
 
 
-def test_the_flag_of_lsp_is_turned_round(tmp_path, joints):
-    lsp = joints.transpose(1, 0, 2).copy()
-    lsp[2] = 1 - lsp[2]
-    one, other = (read_lspet(written(tmp_path, layout)).annotations for layout in (joints, lsp))
-    assert [a.labelled.tolist() for a in one] == [a.labelled.tolist() for a in other]
-    assert np.array_equal(one[0].keypoints, other[0].keypoints)
+def test_the_flag_of_lsp_says_occluded_and_the_joint_is_labelled(tmp_path):
+    joints = lsp_mat(tmp_path)
+    people = read_lsp(Lsp(root=tmp_path)).annotations
+    assert [person.image.name for person in people] == ["im0001.jpg", "im0002.jpg", "im0003.jpg", "im0004.jpg"]
+    assert all(person.labelled.all() for person in people)
+    assert people[1].occluded.tolist() == [k == 4 for k in range(14)]
+    assert not people[0].occluded.any()
+    assert np.array_equal(people[2].keypoints, joints[:2, :, 2].T)
+
+
+def test_lsp_brings_its_own_splits_and_takes_others(tmp_path):
+    lsp_mat(tmp_path, 1003)
+    numbers = [[person.image_id for person in read_lsp(Lsp(root=tmp_path, split=split)).annotations] for split in ("train", "test", "all")]
+    assert numbers == [list(range(1, 1001)), [1001, 1002, 1003], list(range(1, 1004))]
+    (tmp_path / "splits.json").write_text('{"train": [7]}')
+    assert [person.image_id for person in read_lsp(Lsp(root=tmp_path)).annotations] == [7]
+
+
+@pytest.mark.parametrize(("write", "config", "other"), [(lsp_mat, Lspet, "lsp"), (lspet_mat, Lsp, "lspet")])
+def test_one_set_is_not_taken_for_the_other(tmp_path, write, config, other):
+    write(tmp_path)
+    with pytest.raises(AnnotationError, match=f"other set of Leeds. Use --data.kind {other}$"):
+        READERS[config.model_fields["kind"].default](config(root=tmp_path, split="all"))
 
 
 def test_a_split_keeps_its_order(tmp_path, joints):

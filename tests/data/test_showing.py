@@ -5,8 +5,10 @@ import pytest
 
 from glasspose.configs.data import DrawnPeople
 from glasspose.data.drawn_people import read_drawn_people
-from glasspose.data.showing import CELL, people_sheet
-from glasspose.errors import ImageError
+from glasspose.data.framing import evaluation_box
+from glasspose.data.showing import CELL, people_sheet, preparation_sheet
+from glasspose.errors import AnnotationError, ImageError
+from glasspose.geometry import crop_matrix, transform
 
 
 @pytest.fixture
@@ -39,3 +41,25 @@ def test_a_picture_that_is_gone_is_one_line(people):
     people.annotations[0].image.unlink()
     with pytest.raises(ImageError):
         people_sheet(people, [0])
+
+
+def test_preparation_has_four_pictures_for_everybody(people):
+    one, two = preparation_sheet(people, [0], "left_wrist"), preparation_sheet(people, [0, 3], "left_wrist")
+    assert one.shape[1] == two.shape[1] >= 4 * CELL
+    assert two.shape[0] == 2 * one.shape[0]
+    with pytest.raises(AnnotationError, match="no keypoint 'left_tail'"):
+        preparation_sheet(people, [0], "left_tail")
+
+
+def test_the_target_is_bright_where_the_keypoint_is_and_empty_without_a_label(people):
+    def target(labelled):
+        flags = np.full(14, labelled)
+        person = replace(people.annotations[0], labelled=flags)
+        k = people.skeleton.index("neck")
+        sheet = preparation_sheet(replace(people, annotations=[person]), [0], "neck")
+        x, y = transform(person.keypoints[k], crop_matrix(evaluation_box(person), (CELL, CELL)))
+        left = 3 * (sheet.shape[1] // 4)
+        return sheet[round(y), left + round(x)].astype(int)
+
+    assert np.ptp(target(True)) > 100, "yellow"
+    assert np.ptp(target(False)) < 10, "grey"

@@ -7,14 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from glasspose.configs.data import Coco, DrawnPeople, Lspet
 from glasspose.data.coco import read_coco
 from glasspose.data.drawn_people import read_drawn_people
 from glasspose.data.lsp import read_lspet, split_ids
-from glasspose.data.splitting import difference_hash, folds, group_duplicates, near_duplicates, split, write_splits
+from glasspose.data.splitting import difference_hash, folds, group_duplicates, hold_out, near_duplicates, shared_images, split, write_splits
 from glasspose.errors import ImageError, UsageError
 from glasspose.images import load_image
 from glasspose.skeletons import LSP
@@ -84,6 +84,46 @@ def test_too_few_images_are_refused():
         folds(dataset([(1, None), (2, None)]), 3)
     with pytest.raises(UsageError, match="1 folds"):
         folds(dataset([(1, None), (2, None)]), 1)
+
+
+@given(images=IMAGES, seed=st.integers(0, 99), count=st.integers(4, 20))
+def test_held_out_images_stay_whole_and_their_people_are_about_as_many(images, seed, count):
+    people = dataset(images)
+    units = {}
+    for person in people.annotations:
+        key = ("image", person.image_id) if person.group is None else person.group
+        units[key] = units.get(key, 0) + 1
+    assume(count > max(units.values()) and count + max(units.values()) < len(people))
+    parts = hold_out(people, count, "image", seed)
+    assert sorted(parts["train"] + parts["test"]) == sorted(image for image, _ in images)
+    group = dict(images)
+    sides = [{group[image] for image in part if group[image] is not None} for part in parts.values()]
+    assert not sides[0] & sides[1]
+    held = sum(person.image_id in set(parts["test"]) for person in people.annotations)
+    assert count - max(units.values()) < held <= count
+
+
+def test_held_out_people_are_exact_and_may_share_their_picture():
+    people = dataset([(i, None) for i in range(1, 40)])
+    parts = hold_out(people, 30, "person", 1)
+    assert len(parts["test"]) == 30
+    assert sorted(parts["train"] + parts["test"]) == sorted(person.person_id for person in people.annotations)
+    assert shared_images(people, parts) > 5
+    assert hold_out(people, 30, "person", 1) == parts != hold_out(people, 30, "person", 2)
+
+
+@pytest.mark.parametrize(("count", "by"), [(0, "image"), (0, "person"), (78, "person"), (1000, "image")])
+def test_nothing_and_everything_cannot_be_held_out(count, by):
+    with pytest.raises(UsageError, match="cannot be held out"):
+        hold_out(dataset([(i, None) for i in range(1, 40)]), count, by)
+
+
+@pytest.mark.data
+def test_readers_take_people_that_were_held_out(data_root, tmp_path):
+    whole = read_coco(Coco(root=data_root / "coco"))
+    write_splits(tmp_path / "splits.json", hold_out(whole, 50, "person"), "person")
+    relative = {"root": tmp_path, "splits": "splits.json", "annotations": str(data_root / "coco/annotations/person_keypoints_train2017.json")}
+    assert [len(read_coco(Coco(split=name, **relative))) for name in ("train", "test")] == [len(whole) - 50, 50]
 
 
 def test_readers_take_what_is_written(tmp_path):

@@ -39,6 +39,7 @@ def test_people_images_and_crowds_are_counted(dataset):
     assert (found.people, found.images, found.crowds) == (4, 3, 1)
     assert found.people_of_image == {1: 2, 2: 1}
     assert found.keypoints_of_person == {0: 1, 1: 1, 2: 2}
+    assert found.empty == 1 / 4
 
 
 def test_shares_of_keypoints(dataset):

@@ -204,7 +204,8 @@ def split(
     console = Console(markup=False, highlight=False, soft_wrap=True)
     console.print(f"{out}: " + ", ".join(f"{name} {len(ids)} {'images' if by == 'image' else 'people'}" for name, ids in parts.items()))
     if by == "person" and (shared := ways.shared_images(dataset, parts)):
-        Console(stderr=True, soft_wrap=True).print(f"warning: people of {shared} photographs are on both sides; scores on `test` will be too high")
+        said = "1 photograph is" if shared == 1 else f"{shared} photographs are"
+        Console(stderr=True, soft_wrap=True).print(f"warning: {said} on both sides; scores on `test` will be too high", highlight=False)
     return 0
 
 

@@ -1,6 +1,8 @@
 """COCO's keypoint labels alone, in one .npz: for counting, and for measuring readers and metrics at COCO's true size."""
 
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +19,11 @@ NAME = "all_keypoint_labels_2017.npz"
 LARGEST_FILE = 1 << 29
 """Bytes of all arrays, unpacked."""
 SHAPES = {"image_id": (), "is_val": (), "bbox_cxcywh": (4,), "keypoints": (17, 3)}
+DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError, OverflowError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What reading a damaged archive may raise."""
 FURTHEST = 4.0
 """No position is so many pictures away."""
 
@@ -52,7 +59,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             raise AnnotationError(f"{path} is larger than {LARGEST_FILE >> 20} MiB", "COCO's labels are smaller")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in SHAPES}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as problem:
+    except DAMAGE as problem:
         raise AnnotationError(f"{path} cannot be read ({type(problem).__name__})", "Fetch it again") from None
     count = len(arrays["image_id"]) if arrays["image_id"].ndim else -1
     for name, shape in SHAPES.items():
