@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -199,3 +200,14 @@ def test_the_real_counts(data_root):
     assert sum(int(person.labelled.sum()) for person in parts["val"]) == 44240
     five = read_mpii(Mpii(**config, labels="mpii_five_images.json", split="all")).annotations
     assert all(person.image.is_file() and person.head for person in five)
+
+
+@pytest.mark.parametrize("kind", ["external", "soft"])
+def test_links_of_an_h5_are_not_followed(tmp_path, kind):
+    mpii_h5(tmp_path, "other.h5")
+    mpii_h5(tmp_path)
+    with h5py.File(tmp_path / "valid.h5", "a") as file:
+        del file["scale"]
+        file["scale"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/scale") if kind == "external" else h5py.SoftLink("/normalize")
+    with pytest.raises(AnnotationError, match="scale is missing or a link"):
+        read_mpii(Mpii(root=tmp_path, labels="valid.h5", split="all"))

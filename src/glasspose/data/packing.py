@@ -27,6 +27,7 @@ from glasspose.skeletons import Skeleton, skeleton_from_json
 from glasspose.structures import Annotation, Dataset, Image
 
 CHUNK = 256
+USUAL = Packing()
 VERSION = 1
 ARRAYS = ("keypoints", "labelled", "occluded", "boxes", "areas", "torso", "head", "image_ids", "person_ids", "image_to_crop", "image_sizes")
 
@@ -96,7 +97,7 @@ def pack_folder(packs: Path, dataset: Dataset, config: Packing) -> Path:
     return packs / f"{dataset.name.replace('/', '-')}-{hashlib.sha256(plan.encode()).hexdigest()[:8]}"
 
 
-def packable(dataset: Dataset, config: Packing) -> list[Annotation]:
+def packable(dataset: Dataset, config: Packing = USUAL) -> list[Annotation]:
     """The people that a pack holds, in its order: those with a labelled keypoint whom the framing can take, no crowds."""
     people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
     return people if config.framing == "box" else [person for person in people if framed(person, config) is not None]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
+from glasspose.data.framing import evaluation_box
 from glasspose.data.loading import normalise
-from glasspose.data.packing import evaluation_box, packable
+from glasspose.data.packing import packable
 from glasspose.errors import InputError
 from glasspose.geometry import crop_matrix, fit_aspect, scale_of, transform, warp
 from glasspose.images import load_image
