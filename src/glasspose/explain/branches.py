@@ -18,6 +18,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from glasspose.attribution.ablation import MODES, Branches, answers_without, branches, optimal_constant
+from glasspose.attribution.fills import partners
 from glasspose.configs.data import Data
 from glasspose.explain.branch_figures import figures
 from glasspose.explain.explanation import Check, Explanation, NotApplicableError, Table
@@ -109,7 +110,7 @@ def pck_of_people(told: Told, sample: Sample, threshold: float) -> Float[np.ndar
 def _effects(asked: Subject, known: Branches, whole: Told, seed: int, progress: Progress) -> list[Effect]:
     """Every branch alone in every mode; then all subsets of levels, over all stacks at once, by zero and by mean."""
     names = list(known.places)
-    others = _derangement(len(known.images), seed)
+    others = torch.from_numpy(partners(len(known.images), seed))
     fit = np.random.default_rng(seed).permutation(len(known.images))[:FIT_ON].tolist()
     jobs = [((name,), mode) for name in names for mode in MODES] + [(subset, mode) for subset in level_subsets(names) for mode in ("zero", "mean")]
     scale = areas(whole.keypoints)
@@ -135,14 +136,6 @@ def _decoded(asked: Subject, answers: Float[Tensor, "N ..."]) -> Told:
     with torch.inference_mode():
         keypoints, scores = asked.network.codec.decode(answers)
     return Told(keypoints=keypoints.double().numpy(), scores=scores.double().numpy())
-
-
-def _derangement(count: int, seed: int) -> Tensor:
-    """For each picture another one."""
-    order = np.random.default_rng(seed).permutation(count)
-    partner = np.empty(count, np.int64)
-    partner[order] = np.roll(order, 1)
-    return torch.from_numpy(partner)
 
 
 def _mean(name: str, values: np.ndarray, sample: Sample, chosen: Any = slice(None)) -> dict[str, Any]:
