@@ -1,7 +1,7 @@
 """The experiments of docs/results.md: each cell is one training run and its measurement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 SMALL = "recipes/small-lsp.yaml"
 
@@ -25,7 +25,10 @@ class Cell:
     """Rows of docs/systems.md."""
     trains: bool = True
     """False: it measures the weights of `init` again, in another way."""
-    note: str = field(default="")
+    document: str = ""
+    """What the document behind it reports."""
+    why: str = ""
+    """Why that differs."""
 
 
 STACKS, LOSSES, VIEWS, DECODING = "Stacks and residuals", "Losses and targets", "What is seen in training", "Decoding"

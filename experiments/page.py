@@ -1,0 +1,110 @@
+"""Write docs/results.md from the results in docs/results: `python experiments/page.py`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cells import CELLS, Cell
+from literature import CASCADE_FEATURE_AGGREGATION, SURVEYED
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/results/experiments"
+HEAD = """# Results
+
+Made by `python experiments/page.py` from the JSON files in [results/experiments](results/experiments); every number was measured by the command that stands in its file.
+
+- **Data**: Leeds Sports Pose Extended as described in [weights.md](weights.md): 8,000 people to learn from, 500 validation people to measure on. The test people are kept for published weights.
+- **Measure**: PCK@0.2 in torso lengths over all joints, crop from the labels, flip test; beside it predict's own two passes over the whole picture. 95 % intervals resample pictures.
+- **Size**: *small* is 128 px, 64 channels, six epochs, one seed, two CPU cores shared with other work ([recipes/small-lsp.yaml](../recipes/small-lsp.yaml) with the options named). *full* is 256 px, 256 channels, 60 epochs, for a GPU. An empty cell has not been run.
+- **One seed** is one checkpoint: differences between small rows below 2 points mean nothing, and those above it hold for these checkpoints only.
+- `Δ` is the difference to the first row of a table in percentage points, with the paired interval over the same pictures.
+"""
+
+
+def main() -> None:
+    """Every table, then what others report."""
+    parts = [HEAD, *(table(group) for group in dict.fromkeys(cell.group for cell in CELLS)), literature()]
+    (ROOT / "docs/results.md").write_text("\n".join(parts))
+
+
+def table(group: str) -> str:
+    """One group of cells."""
+    cells = [cell for cell in CELLS if cell.group == group]
+    lines = [
+        f"## {group}",
+        "",
+        "| | parameters | PCK@0.2, % | two passes, % | Δ, points | minutes | documents report | why it differs |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for size in ("small", "full"):
+        first = results(cells[0], size)
+        rows = [row(cell, size, first) for cell in cells if size == "small" or results(cell, size)]
+        lines += [line for line in rows if line]
+    commands = [f"- {cell.name}: `{shown(cell)}`" for cell in cells]
+    return "\n".join([*lines, "", "<details><summary>Commands</summary>", "", *commands, "", "</details>", ""])
+
+
+def results(cell: Cell, size: str) -> list[dict[str, Any]]:
+    """What was measured, one for each seed."""
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{cell.name}-{size}-seed*.json"))]
+
+
+def row(cell: Cell, size: str, first: list[dict[str, Any]]) -> str:
+    """One line of a table."""
+    found = results(cell, size)
+    label = f"{cell.label} ({size}{f', {len(found)} seeds' if len(found) > 1 else ''})"
+    if not found:
+        return f"| {label} | | | | | | {cell.document} | {cell.why or 'not run yet'} |"
+    minutes = [f"{one['seconds'] / 60:.0f}" for one in found if one["seconds"]]
+    cells = [label, f"{found[0]['parameters'] / 1e6:.2f} M", score(found, None), score(found, "two_pass")]
+    cells += [difference(found, first) if found != first else "", " / ".join(minutes), cell.document, cell.why]
+    return "| " + " | ".join(cells) + " |"
+
+
+def score(found: list[dict[str, Any]], part: str | None) -> str:
+    """The mean over seeds; the interval of one seed, or the range of several."""
+    own = [(one["evaluation"][part] if part else one["evaluation"])["pck@0.2"] for one in found]
+    values = [100 * one["micro"] for one in own]
+    if len(values) > 1:
+        return f"{np.mean(values):.1f} (seeds {min(values):.1f} to {max(values):.1f})"
+    low, high = own[0]["micro_interval"]
+    return f"{values[0]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def difference(found: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
+    """To the first row, without a claim where it is under two points on one seed."""
+    if not first:
+        return ""
+    mean = [np.mean([100 * one["evaluation"]["pck@0.2"]["micro"] for one in some]) for some in (found, first)]
+    return f"{mean[0] - mean[1]:+.1f}"
+
+
+def shown(cell: Cell) -> str:
+    """The command of a cell."""
+    words = [
+        "glasspose train",
+        cell.recipe,
+        "--data.root $GLASSPOSE_DATA/lspet",
+        *cell.options,
+        *([f"--init runs/{cell.init}/best.safetensors"] if cell.init else []),
+    ]
+    return " ".join(words) if cell.trains else " ".join(["glasspose evaluate", f"runs/{cell.init}/best.safetensors", *cell.evaluate])
+
+
+def literature() -> str:
+    """What others report."""
+    lines = [
+        "## What others report",
+        "",
+        "Not ours, on MPII, by other protocols: Table 1 of the COCO-Human-Pose report (University of Victoria 2021) as it prints it.",
+        "",
+    ]
+    lines += ["| method | kind | backbone | input | PCKh, % |", "|---|---|---|---|---|"]
+    lines += [f"| {name} | {kind} | {backbone} | {size} | {'-' if value is None else value} |" for name, kind, backbone, size, value in SURVEYED]
+    return "\n".join([*lines, "", f"Bhansali's note quotes {CASCADE_FEATURE_AGGREGATION} % for Cascade Feature Aggregation.", ""])
+
+
+if __name__ == "__main__":
+    main()
