@@ -3,12 +3,13 @@
 import json
 import time
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
 
-from glasspose.metrics import OKS_NAMES, auc, distances, head_size, oks_scores, pckh_table
-from glasspose.skeletons import COCO
+from glasspose.metrics import OKS_NAMES, Matched, auc, distances, head_size, measure, oks_scores, pckh_table
+from glasspose.skeletons import COCO, MPII
 
 pytestmark = pytest.mark.data
 
@@ -56,6 +57,67 @@ def test_counting_pixels_from_0_on_one_side_only_misses_the_published_numbers(mp
     shifted = pckh_table(distances(predictions["hg_s2_b1"] - 1, truth), labelled, sizes).row["Mean"]
     assert mean == pytest.approx(0.8676, abs=5.1e-5)
     assert abs(shifted - 0.8676) > 0.002
+
+
+def as_matched(mpii, name):
+    truth, labelled, sizes, predictions = mpii
+    n = len(truth)
+    return Matched(
+        skeleton=MPII,
+        predicted=predictions[name].astype(float),
+        truth=truth.astype(float),
+        labelled=labelled,
+        occluded=np.zeros_like(labelled),
+        torso=np.zeros(n),
+        head=sizes,
+        image_ids=np.arange(n),
+        to_grid=np.tile(np.eye(2, 3), (n, 1, 1)),
+    )
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_protocols_give_the_published_numbers(mpii, name):
+    told = as_matched(mpii, name)
+    found = measure(told, "pckh")
+    assert 100 * found.overall.value == pytest.approx(PUBLISHED[name][-1], abs=0.005)
+    groups = ("head", "shoulders", "elbows", "wrists", "hips", "knees", "ankles")
+    assert [100 * found.parts[group].value for group in groups] == pytest.approx(PUBLISHED[name][:-1], abs=0.005)
+    low, high = found.overall.interval
+    assert low < found.overall.value < high
+    assert measure(told, "head_box@0.5:joints").overall.value > measure(told, "pckh:joints").overall.value
+
+
+def test_the_head_segment_is_a_third_longer_than_the_official_unit(mpii):
+    """So that PCKh@0.5 by the segment is the official PCKh at 0.667, several points higher."""
+    told = as_matched(mpii, "hg_s2_b1")
+    neck, top = MPII.index("upper_neck"), MPII.index("head_top")
+    ratio = (told.between("upper_neck", "head_top") / told.head)[told.labelled[:, [neck, top]].all(1)]
+    assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx([4 / 3] * 3, abs=1e-5)
+    official, longer, by_segment = (measure(told, name).overall.value for name in ("head_box@0.5", "head_box@0.6667", "head_segment@0.5"))
+    assert by_segment == pytest.approx(longer, abs=0.001)
+    assert by_segment - official > 0.02
+
+
+def test_whole_pixels_blur_that_ratio(data_root):
+    """The labels as the hourglass releases spread them are cut to whole pixels."""
+    with h5py.File(data_root / "mpii/valid.h5") as file:
+        parts, sizes = file["part"][:], file["normalize"][:]
+    neck, top = parts[:, MPII.index("upper_neck")], parts[:, MPII.index("head_top")]
+    both = (neck > 0).all(1) & (top > 0).all(1)
+    ratio = np.linalg.norm(neck - top, axis=1)[both] / sizes[both]
+    assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx([1.316, 1.333, 1.351], abs=0.001)
+
+
+def test_a_protocol_without_intervals_takes_milliseconds(mpii):
+    from glasspose.metrics.protocols import _hits, protocol
+
+    told, by = as_matched(mpii, "hg_s2_b1"), protocol("head_box@0.5")
+    began = time.process_time()
+    _hits(told, by)
+    assert time.process_time() - began < 0.1
+    began = time.process_time()
+    measure(told, by)
+    assert time.process_time() - began < 2
 
 
 def test_area_under_pckh_is_the_trapezoid_of_its_curve(mpii):

@@ -15,22 +15,24 @@ from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
 from glasspose.errors import InputError
 from glasspose.images import load_image
-from glasspose.metrics import Score, auc, coco_results, coco_truth, distances, epe, oks_nms, oks_scores, oks_sigmas, pck
+from glasspose.measuring import match, numbers, truth_of
+from glasspose.metrics import coco_results, oks_nms, oks_scores, oks_sigmas
+from glasspose.metrics import protocols as known_protocols
 from glasspose.people import read_boxes
-from glasspose.prediction import Predictor, find_device
+from glasspose.prediction import MARGIN, Predictor, find_device
 from glasspose.processes import launch
 from glasspose.structures import Annotation, Dataset
 
 CHUNK = 64
 """Pictures in memory at once."""
-Told = Float[np.ndarray, "n K 3"]
-"""x, y in image pixels, score."""
 
 
 def evaluate(
     weights: str | Path,
     data: Data,
     *,
+    protocols: Sequence[str] = (),
+    keep: bool = False,
     flip_test: bool = True,
     batch: int = 16,
     device: str = "auto",
@@ -39,9 +41,11 @@ def evaluate(
     """Measure weights on the people of a dataset; fractions from 0 to 1, lengths in image pixels.
 
     At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
-    what `predict` does with the whole picture, for pictures of one person.
+    what `predict` does with the whole picture, for pictures of one person. `protocols` are further ways to count (metrics/protocols.py). With
+    `keep`, `people` holds what `compare` needs of everybody, by the first protocol.
     """
     find_device(device)
+    known_protocols(protocols)
     fabric = launch(device=device)
     network, card = load_weights(weights)
     dataset = as_skeleton(read(data), network.skeleton)
@@ -51,6 +55,9 @@ def evaluate(
     predictor = Predictor(network, calibration, device=str(fabric.device), flip_test=flip_test, batch=batch, fill=True)
     told = _ask(predictor, people, fabric, progress)
     alone = np.isfinite(told[:, 1, 0, 0])
+    size = network.input_size
+    matched = match(told[:, 0], people, dataset.skeleton, size, MARGIN)
+    found = numbers(told[:, 0], people, matched, protocols)
     report = {
         "format": "glasspose.evaluation",
         "version": 1,
@@ -58,13 +65,14 @@ def evaluate(
         "data": data.model_dump(mode="json", exclude={"root", "folder"}),
         "flip_test": flip_test,
         "protocol": "crop from labels: square, 1.25 x the longer labelled side",
-        **_numbers(told[:, 0], people, dataset),
+        **found.report,
     }
     if alone.any():
         protocol = "predict's own two passes over the whole picture; pictures of one person"
         own = [person for person, single in zip(people, alone, strict=True) if single]
-        report["two_pass"] = {"protocol": protocol, **_numbers(told[alone, 1], own, dataset)}
-    return report
+        matched = match(told[alone, 1], own, dataset.skeleton, size, MARGIN)
+        report["two_pass"] = {"protocol": protocol, **numbers(told[alone, 1], own, matched, protocols).report}
+    return report | ({"people": found.kept.to_json()} if keep else {})
 
 
 def evaluate_boxes(
@@ -109,7 +117,7 @@ def evaluate_boxes(
         "n": len(dataset),
         "images": len(pictures),
         "detections": len(results),
-        "oks": oks_scores(_truth(dataset.annotations), results, dataset.skeleton),
+        "oks": oks_scores(truth_of(dataset.annotations), results, dataset.skeleton),
     }
 
 
@@ -138,49 +146,3 @@ def _ask(predictor: Predictor, people: Sequence[Annotation], fabric: Any, progre
     everyone = fabric.all_gather(torch.from_numpy(told)).cpu().numpy()
     merged: np.ndarray = np.nanmax(np.where(np.isnan(everyone), -np.inf, everyone), axis=0)
     return np.where(np.isneginf(merged), np.nan, merged)
-
-
-def _numbers(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str, Any]:
-    truth, labelled = np.stack([p.keypoints for p in people]), np.stack([p.labelled for p in people])
-    image_ids = np.array([p.image_id for p in people])
-    apart = distances(told[..., :2], truth)
-    torso, head = (np.array([getattr(p, name) or 0.0 for p in people]) for name in ("torso", "head"))
-    scores: dict[str, Score] = {}
-    if (torso > 0).any():
-        for threshold in (0.2, 0.1):
-            scores[f"pck@{threshold}"] = pck(apart, labelled, torso, threshold, image_ids=image_ids)
-        scores["auc"] = auc(apart, labelled, torso, image_ids=image_ids)
-    if (head > 0).any():
-        scores["pckh@0.5"] = pck(apart, labelled, head, 0.5, image_ids=image_ids)
-    scores["epe"] = epe(apart, labelled, image_ids=image_ids)
-    numbers: dict[str, Any] = {"n": len(people), "images": len(set(image_ids.tolist()))}
-    numbers |= {name: _described(score, dataset) for name, score in scores.items()}
-    if dataset.skeleton.sigmas is not None:
-        numbers["oks"] = _oks(told, people, dataset)
-    return numbers
-
-
-def _described(score: Score, dataset: Dataset) -> dict[str, Any]:
-    """A score with the keypoints by name."""
-    names = dataset.skeleton.keypoints
-    plain = score.to_json()
-    plain["per_keypoint"] = dict(zip(names, score.per_keypoint, strict=True))
-    plain["counts"] = dict(zip(names, score.counts, strict=True))
-    plain["per_keypoint_intervals"] = dict(zip(names, score.per_keypoint_intervals or [None] * len(names), strict=True))
-    return plain
-
-
-def _oks(told: Told, people: Sequence[Annotation], dataset: Dataset) -> dict[str, float | None]:
-    results = coco_results(told[..., :2], told[..., 2].mean(1), np.array([p.image_id for p in people]))
-    return oks_scores(_truth(people), results, dataset.skeleton)
-
-
-def _truth(people: Sequence[Annotation]) -> dict[str, Any]:
-    return coco_truth(
-        np.stack([p.keypoints for p in people]),
-        np.stack([p.labelled for p in people]),
-        np.stack([p.box for p in people]),
-        np.array([p.area for p in people]),
-        np.array([p.image_id for p in people]),
-        np.array([p.crowd for p in people]),
-    )

@@ -79,3 +79,31 @@ def test_a_picture_that_is_damaged_ends_an_evaluation(dots, told, tmp_path):
     data = coco_file(tmp_path / "coco", [(1, 0), (2, 0)])
     (tmp_path / "coco/images/000000000002.png").write_bytes(b"no picture")
     fails(told("evaluate", "dots", *data), 5, "000000000002.png")
+
+
+def test_further_protocols_are_printed_and_kept(dots, told, tmp_path):
+    data = coco_file(tmp_path / "coco", [(1, 0), (2, 30), (3, 250)])
+    code, out, err = told("evaluate", "dots", *data, "--protocols", "thesis, pixels@2,pcp,thesis:visible", "--keep", "--json", "report.json")
+    assert code == 0, err
+    numbers = report()
+    for part in (numbers, numbers["two_pass"]):
+        assert {name: found["value"] for name, found in part["protocols"].items()} == {"thesis": 1, "pixels@2": 1, "pcp": 1, "thesis:visible": 1}
+    assert numbers["people"]["scores"]["thesis"]["hits"] == ["111111"] * 3
+    assert numbers["people"]["image_ids"] == [1, 2, 3]
+    assert all(name in out for name in ("thesis", "pixels@2", "pcp", "predictions in a corner of the square: 0.0 %"))
+    assert len(Path("report.json").read_text().splitlines()[-2]) > 200, "the people stand on one line"
+
+
+def test_nobody_is_kept_unless_asked_for(dots, told, tmp_path):
+    data = coco_file(tmp_path / "coco", [(1, 0)])
+    assert told("evaluate", "dots", *data, "--json", "report.json")[0] == 0
+    assert {"people", "protocols"}.isdisjoint(report())
+    fails(told("evaluate", "dots", *data, "--keep"), 2, "--json FILE")
+
+
+def test_protocols_that_do_not_fit_are_refused(dots, told, tmp_path):
+    data = coco_file(tmp_path / "coco", [(1, 0)])
+    fails(told("evaluate", "dots", *data, "--protocols", "thesis:limps"), 2, "'limps' is not known")
+    fails(told("evaluate", "dots", *data, "--protocols", "uvic"), 2, "no keypoint 'left_hip'")
+    Path("boxes.json").write_text("[]")
+    fails(told("evaluate", "dots", *data, *SIGMAS, "--boxes", "boxes.json", "--protocols", "thesis"), 2, "OKS alone")

@@ -11,6 +11,7 @@ from glasspose.metrics.scores import Score, score
 Keypoints = Float[np.ndarray, "N K 2"]
 Distances = Float[np.ndarray, "N K"]
 Mask = Bool[np.ndarray, "N K"]
+Limbs = Bool[np.ndarray, "N L"]
 Lengths = Float[np.ndarray, " N"]
 ImageIds = Int[np.ndarray, " N"] | None
 """Which image each person is on; where given, scores come with intervals."""
@@ -74,10 +75,16 @@ def pcp(predicted: Keypoints, truth: Keypoints, labelled: Mask, limbs: Sequence[
 
     A limb is counted where both ends are labelled, at different places. UsageError without limbs.
     """
+    return score(*pcp_hits(predicted, truth, labelled, limbs), image_ids=image_ids)
+
+
+def pcp_hits(predicted: Keypoints, truth: Keypoints, labelled: Mask, limbs: Sequence[tuple[int, int]]) -> tuple[Limbs, Limbs]:
+    """Which limbs are right, and which are counted; one column a limb. UsageError without limbs."""
     if not limbs:
         raise UsageError("PCP needs limbs, and there are none", "Name the skeleton's limbs, or measure PCK")
     starts, ends = np.asarray(limbs).T
     length = distances(truth[:, starts], truth[:, ends])
     apart = distances(predicted, truth)
-    right = np.maximum(apart[:, starts], apart[:, ends]) <= 0.5 * length
-    return score(right, labelled[:, starts] & labelled[:, ends] & (length > 0), image_ids=image_ids)
+    right: Limbs = np.maximum(apart[:, starts], apart[:, ends]) <= 0.5 * length
+    counted: Limbs = labelled[:, starts] & labelled[:, ends] & (length > 0)
+    return right, counted

@@ -5,6 +5,7 @@ Letters: N pictures or people, M questions asked at once, R resamples.
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.stats import t as student
 
 from glasspose.metrics.scores import RESAMPLES, Interval, interval_of
 
@@ -58,3 +59,13 @@ def significant(p: Float[np.ndarray, " M"], level: float = 0.05) -> Bool[np.ndar
     """Which of the adjusted p values are findings."""
     found: np.ndarray = p <= level
     return found
+
+
+def welch_p(one: Float[np.ndarray, " S"], other: Float[np.ndarray, " T"]) -> float:
+    """Two-sided p that two samples (of at least two numbers each) have the same mean, whatever their spread (Welch 1947)."""
+    errors = np.array([one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)])
+    if not errors.sum():
+        return float(one.mean() == other.mean())
+    t = abs(one.mean() - other.mean()) / np.sqrt(errors.sum())
+    freedom = errors.sum() ** 2 / (errors**2 / [len(one) - 1, len(other) - 1]).sum()
+    return float(2 * student.sf(t, freedom))
