@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from glasspose import explain as explain
+    from glasspose.comparing import compare as compare
     from glasspose.evaluation import evaluate as evaluate
     from glasspose.prediction import Predictor as Predictor
     from glasspose.prediction import load as load
@@ -26,12 +27,13 @@ _PUBLIC = {
     "Poses": "structures",
     "Predictor": "prediction",
     "Skeleton": "skeletons",
+    "compare": "comparing",
     "evaluate": "evaluation",
     "load": "prediction",
     "predict": "streaming",
     "train": "training",
 }
-__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "evaluate", "explain", "load", "predict", "train"]
+__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "compare", "evaluate", "explain", "load", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ VERBS = {
     "predict": "prediction:predict",
     "train": "training:train",
     "evaluate": "evaluation:evaluate",
+    "compare": "comparing:compare",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
 }
