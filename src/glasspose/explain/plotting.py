@@ -1,37 +1,23 @@
-"""How figures of explanations are drawn: one style, onto PNG, without a display."""
+"""How figures of explanations are drawn: the style of `glasspose.plotting`, with captions."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from glasspose.explain.explanation import Figure
+from glasspose.plotting import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, canvas, png_of
 from glasspose.structures import Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#666666"
-"""Colours that colour-blind people can tell apart (Okabe and Ito 2008)."""
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
-
-
-def canvas(width: float, height: float) -> "Canvas":
-    """An empty figure, sizes in inches at 110 dots each."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    made = Canvas(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
-    return made
+__all__ = ["BLUE", "COLOURS", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "canvas", "figure_of", "heat_table", "picture_of"]
 
 
 def figure_of(drawn: "Canvas", name: str, caption: str) -> Figure:
     """A drawn canvas as a figure; the same bits for the same drawing."""
-    content = BytesIO()
-    drawn.savefig(content, format="png", metadata={"Software": None})
-    return Figure(name=name, caption=caption, png=content.getvalue())
+    return Figure(name=name, caption=caption, png=png_of(drawn))
 
 
 def picture_of(image: Image, name: str, caption: str) -> Figure:
