@@ -20,13 +20,13 @@ VERBS = {
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
 }
-DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack")}
+DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack", "download")}
 EXPLAIN_VERBS = {
     "skips": "explain.skips:skips",
     "report": "explain.report:report",
 }
 """Question: module in `commands/explain` and its function."""
-GROUPS = {"data": ("Check, count, show, split and pack annotated people.", DATA_VERBS), "explain": ("Ask a network why.", EXPLAIN_VERBS)}
+GROUPS = {"data": ("Download, check, count, show, split and pack annotated people.", DATA_VERBS), "explain": ("Ask a network why.", EXPLAIN_VERBS)}
 EPILOGUE = (
     "Exit codes: 0 done, 2 usage or recipe, 3 done but some inputs failed, 4 not faithful (--strict), 5 input unusable, "
     "6 something missing here, 130/143 stopped."

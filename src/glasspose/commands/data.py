@@ -1,4 +1,4 @@
-"""`glasspose data check | stats | show | split | pack`."""
+"""`glasspose data check | stats | show | split | pack | download`."""
 
 import json as json_format
 from io import BytesIO
@@ -227,4 +227,55 @@ def pack(*, data: Data, packing: PackingOptions = Packing(), packs: Path = PACKS
     with progress_bar("people") as progress:
         packed = pack(dataset, folder, packing, progress)
     Console(markup=False).print(f"{len(packed)} people, {packed.crops.nbytes / 2**20:.0f} MiB: {folder}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def download(
+    dataset: Literal["coco", "mpii", "lsp", "lspet", "flic"],
+    folder: Path,
+    /,
+    *,
+    only: tuple[str, ...] = (),
+    plan: bool = False,
+    keep_archives: bool = False,
+    sha256: str | None = None,
+    mirror: str | None = None,
+) -> int:
+    """Fetch a dataset from its official place and unpack it; run it again, and it goes on where it was broken off.
+
+    Example: glasspose data download coco data/coco --only annotations --plan
+
+    An archive that lies in the folder already is compared and unpacked, not fetched. SOURCES.json remembers what came from where.
+
+    Parameters
+    ----------
+    only
+        Parts instead of all: annotations, val, train of coco; annotations, images of mpii.
+    plan
+        Say what would be fetched from where, how large it is and on what terms, and stop.
+    keep_archives
+        Do not remove fetched archives after unpacking.
+    sha256
+        The checksum that the archive must have.
+    mirror
+        The address of a folder that holds the same files.
+
+    """
+    from rich.console import Console
+
+    from glasspose.commands.progress import progress_bar
+    from glasspose.data.downloading import download
+    from glasspose.data.origins import ORIGINS, wanted
+
+    origin, archives = ORIGINS[dataset], wanted(dataset, only, sha256, mirror)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(*(line for line in (origin.page, origin.terms, origin.note) if line), sep="\n")
+    if plan:
+        for archive in archives:
+            size = f"{archive.expected / 1e6:,.1f} MB" if archive.expected else "size not known"
+            console.print(f"{archive.part}: {archive.address or archive.name + ' (by hand)'}, {size}, SHA-256 {archive.sha256 or 'not known'}")
+        return 0
+    for outcome in download(archives, folder, origin.page, keep=keep_archives, stage=progress_bar):
+        told = "complete already" if outcome.was_there else f"{outcome.record.files} files, {outcome.record.unpacked_bytes / 1e6:,.1f} MB"
+        console.print(f"{outcome.archive.name}: {told}: {', '.join(str(folder / entry) for entry in outcome.record.entries)}")
     return 0
