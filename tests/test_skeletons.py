@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasspose.errors import AnnotationError
-from glasspose.skeletons import COCO, FLIC, LSP, MPII, SKELETONS, Skeleton, skeleton_from_coco, skeleton_from_json
+from glasspose.skeletons import COCO, FLIC, HEAD_BOX, LSP, MPII, SKELETONS, Skeleton, skeleton_from_coco, skeleton_from_json
 
 ALL = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
 
@@ -16,6 +16,9 @@ ALL = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS
 def test_the_mirror_twin_is_the_other_side_of_the_same_place(skeleton):
     swapped = [skeleton.keypoints[i] for i in skeleton.flip]
     other = {"left": "right", "right": "left"}
+    if not skeleton.mirrors:
+        assert skeleton is HEAD_BOX
+        return
     assert swapped == ["_".join(other.get(word, word) for word in name.split("_")) for name in skeleton.keypoints]
     assert all(skeleton.keypoints[left].startswith("left") for left, _ in skeleton.pairs)
 
@@ -60,7 +63,7 @@ def test_names_without_a_clear_side_have_no_twin():
 
 
 def test_counts_and_reference_lengths_of_the_field():
-    assert {name: len(skeleton) for name, skeleton in SKELETONS.items()} == {"coco": 17, "mpii": 16, "lsp": 14, "flic": 11}
+    assert {name: len(skeleton) for name, skeleton in SKELETONS.items()} == {"coco": 17, "mpii": 16, "lsp": 14, "flic": 11, "head_box": 2}
     assert [LSP.keypoints[i] for i in (0, 5, 6, 11, 12, 13)] == ["right_ankle", "left_ankle", "right_wrist", "left_wrist", "neck", "head_top"]
     assert [MPII.keypoints[i] for i in (6, 7, 8, 9)] == ["pelvis", "thorax", "upper_neck", "head_top"]
     assert LSP.torso == (2, 9)
@@ -134,3 +137,21 @@ def test_a_keypoint_is_found_by_name():
 
 def test_coco_has_the_nineteen_limbs_of_its_category():
     assert len(COCO.limbs) == 19
+
+
+@pytest.mark.parametrize(
+    ("names", "mirrors"),
+    [
+        (("left_eye", "right_eye", "nose"), True),
+        (("a", "b"), True),
+        (("left_eye", "nose"), False),
+        (("top_left", "bottom_right"), False),
+        (("Right_Paw", "Left_Paw"), True),
+    ],
+)
+def test_people_can_be_mirrored_where_every_side_has_its_twin(names, mirrors):
+    assert skeleton_from_coco({"name": "x", "keypoints": list(names)}).mirrors == mirrors
+
+
+def test_every_skeleton_of_the_field_has_a_mirror_image_but_that_of_corners():
+    assert [name for name, skeleton in SKELETONS.items() if not skeleton.mirrors] == ["head_box"]

@@ -9,6 +9,7 @@ from glasspose.errors import UsageError, WeightsError
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import COCO, LSP, Skeleton
 from glasspose.starting import freeze, start_from
+from networks_for_tests import tiny
 
 SHARED = [name for name in COCO.keypoints if name in LSP.keypoints]
 PARTS = "stem, hourglasses, features, heads, merge_features, merge_heatmaps"
@@ -119,3 +120,36 @@ def test_frozen_parts_do_not_change_in_training():
     statistics = [key for key in before if key.startswith("hourglasses") and key.endswith("running_mean")]
     assert all(not torch.equal(before[key], after[key]) for key in statistics)
     assert not any(module.training for module in mine.model.stem.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+VECTORS = {"rle": 5, "coordinates": 3, "coordinates of the document": 2}
+
+
+@pytest.mark.parametrize("codec", VECTORS)
+def test_the_head_of_a_vector_is_copied_by_keypoint(tmp_path, codec):
+    """All numbers of a keypoint go together."""
+    theirs = tiny("deeppose", codec, LSP, seed=1)
+    nn.init.normal_(theirs.model.head.bias)
+    save_weights(tmp_path / "w.safetensors", theirs, {})
+    mine = tiny("deeppose", codec, COCO, seed=2)
+    fresh = state(mine)
+    copied = start_from(mine, str(tmp_path / "w.safetensors"))
+    assert copied.by_keypoint == ["head.weight", "head.bias"]
+    count = VECTORS[codec]
+    for key in copied.by_keypoint:
+        for k, name in enumerate(COCO.keypoints):
+            rows = mine.model.state_dict()[key][count * k : count * (k + 1)]
+            place = LSP.index(name) * count if name in SHARED else count * k
+            source = theirs.model.state_dict()[key].half().float() if name in SHARED else fresh[key]
+            assert torch.equal(rows, source[place : place + count]), (key, name)
+
+
+@pytest.mark.parametrize(("model", "before", "after"), [("deeppose", "rle", "coordinates"), ("unet", "heatmap", "soft_argmax")])
+def test_another_codec_gets_a_new_head(tmp_path, model, before, after):
+    save_weights(tmp_path / "w.safetensors", tiny(model, before, seed=1), {})
+    mine = tiny(model, after, seed=2)
+    fresh = state(mine)
+    copied = start_from(mine, str(tmp_path / "w.safetensors"))
+    assert not copied.by_keypoint
+    assert torch.equal(mine.model.head.weight, fresh["head.weight"])
+    assert "a new head" in copied.lines()[0]

@@ -228,3 +228,40 @@ def test_two_processes_evaluate_to_the_same_bits_as_one(tmp_path):
     for processes in (1, 2):
         run_processes(tmp_path, processes, f"p{processes}", "evaluate")
     assert (tmp_path / "p1.0").read_text() == (tmp_path / "p2.0").read_text() == (tmp_path / "p2.1").read_text()
+
+
+def test_learned_parts_of_a_codec_and_dropout_go_on_to_the_same_bits(tmp_path, monkeypatch):
+    """RLE's flow is in the checkpoint, and what dropout leaves out is a function of the step."""
+    from glasspose.configs.codecs import Rle
+    from networks_for_tests import MODELS
+
+    changes = {"model": MODELS["deeppose"].model_copy(update={"input_size": (64, 64)}), "codec": Rle()}
+    go(tmp_path, "whole", **changes)
+    tensors, _ = load_checkpoint(tmp_path / "whole")
+    flow = {key: value for key, value in tensors.items() if key.startswith("codec.flow")}
+    assert len(flow) == 72
+    torch.manual_seed(0)
+    stop_at(monkeypatch, 4)
+    with pytest.raises(SystemExit):
+        go(tmp_path, "stopped", **changes)
+    monkeypatch.undo()
+    earlier, _ = load_checkpoint(tmp_path / "stopped")
+    assert not torch.equal(earlier["codec.flow.shifts.0.4.bias"], flow["codec.flow.shifts.0.4.bias"])
+    go(tmp_path, "stopped", resume=True, **changes)
+    assert fingerprint(tmp_path / "stopped") == fingerprint(tmp_path / "whole")
+    _, card = load_weights(tmp_path / "whole/best.safetensors")
+    assert card["codec"]["kind"] == "rle"
+
+
+def test_pretrained_weights_are_asked_for_once(tmp_path, monkeypatch):
+    """At the start of a run, not when it is resumed and not when its weights are read."""
+    from glasspose.models.simple_baseline import SimpleBaselineNetwork
+    from networks_for_tests import MODELS
+
+    asked = []
+    monkeypatch.setattr(SimpleBaselineNetwork, "load_pretrained", lambda self: asked.append(1) or "timm/resnet18.test")
+    changes = {"model": MODELS["simple_baseline"].model_copy(update={"input_size": (64, 64), "pretrained": True}), "epochs": 1}
+    go(tmp_path, "run", **changes)
+    go(tmp_path, "run", resume=True, **changes)
+    load_weights(tmp_path / "run/best.safetensors")
+    assert asked == [1]

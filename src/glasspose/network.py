@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from glasspose.codecs import build_codec
 from glasspose.configs.codecs import Codec
 from glasspose.configs.models import Model
+from glasspose.configs.pairing import mismatch
+from glasspose.errors import UsageError
 from glasspose.models import build_model
 from glasspose.skeletons import Skeleton
 
@@ -18,9 +20,11 @@ class PoseNetwork(nn.Module):
 
     def __init__(self, model: Model, codec: Codec, skeleton: Skeleton) -> None:
         super().__init__()
+        if problem := mismatch(model, codec):
+            raise UsageError(problem)
         self.model_config, self.codec_config, self.skeleton = model, codec, skeleton
         self.codec = build_codec(codec, skeleton, model.input_size)
-        self.model: nn.Module = build_model(model, self.codec.output_channels)
+        self.model: nn.Module = build_model(model, self.codec.output_channels, len(skeleton))
 
     def around(self, model: nn.Module) -> "PoseNetwork":
         """The same codec and skeleton around another model of the same shape, such as an average of this one."""
@@ -41,10 +45,11 @@ class PoseNetwork(nn.Module):
     def answers(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S ..."]:
         """The codec's answer of every stack, from the raw output if that is at hand already.
 
-        The flip test averages it with that for the mirrored pictures, mirrored back, left and right swapped.
+        The flip test averages it with that for the mirrored pictures, mirrored back, left and right swapped. Skeletons that have no mirror
+        image (`Skeleton.mirrors`) are not asked.
         """
         answer = self.codec.activate(self.model(images) if raw is None else raw)
-        if flip_test:
+        if flip_test and self.skeleton.mirrors:
             mirrored = self.codec.activate(self.model(images.flip(-1)))
             answer = (answer + self.codec.mirrored(mirrored, self.skeleton.flip)) / 2
         return answer

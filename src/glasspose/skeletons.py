@@ -11,6 +11,7 @@ from typing import Any
 
 from glasspose.errors import AnnotationError
 
+_SIDES = {"left", "right"}
 _LOWER_BODY = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
 
 
@@ -53,6 +54,15 @@ class Skeleton:
         for left, right in self.pairs:
             order[left], order[right] = right, left
         return tuple(order)
+
+    @cached_property
+    def mirrors(self) -> bool:
+        """Whether a mirrored person can be labelled with these keypoints: every one that has a side in its name has its twin.
+
+        The corners of a box have none: mirrored, its top left corner is the top right one.
+        """
+        paired = {i for pair in self.pairs for i in pair}
+        return not any(i not in paired and _SIDES & set(name.lower().split("_")) for i, name in enumerate(self.keypoints))
 
     @cached_property
     def lower_body(self) -> tuple[int, ...]:
@@ -206,4 +216,12 @@ FLIC = _named(
     "left_hip-right_hip left_shoulder-left_hip right_shoulder-right_hip nose-left_eye nose-right_eye",
     torso=("right_shoulder", "left_hip"),
 )
-SKELETONS: Mapping[str, Skeleton] = {skeleton.name: skeleton for skeleton in (COCO, MPII, LSP, FLIC)}
+HEAD_BOX = _named(
+    "head_box",
+    "head_top_left head_bottom_right",
+    "head_top_left-head_bottom_right",
+    ("head_top_left", "head_bottom_right"),
+    ("head_top_left", "head_bottom_right"),
+)
+"""Two corners of the head's box: head detection as pose estimation. PCK counts in its diagonals."""
+SKELETONS: Mapping[str, Skeleton] = {skeleton.name: skeleton for skeleton in (COCO, MPII, LSP, FLIC, HEAD_BOX)}

@@ -11,7 +11,8 @@ from glasspose.errors import UsageError
 from glasspose.network import PoseNetwork
 
 _KEYPOINT_AXIS = {"heads.weight": 0, "heads.bias": 0, "merge_heatmaps.weight": 1}
-"""Tensors of the head, and which of their axes counts keypoints."""
+_KEYPOINT_AXIS |= {"head.weight": 0, "head.bias": 0, "keypoint_maps.weight": 0, "keypoint_maps.bias": 0}
+"""Tensors of the head, and which of their axes counts keypoints, or the numbers of one keypoint after those of the other."""
 
 
 @dataclass(kw_only=True)
@@ -39,11 +40,14 @@ def start_from(network: PoseNetwork, weights: str) -> Copied:
     rows = [network.skeleton.index(name) for name in copied.keypoints]
     other_rows = [other.skeleton.index(name) for name in copied.keypoints]
     theirs = other.model.state_dict()
+    same = network.codec_config.kind == other.codec_config.kind  # else the numbers of a head mean something else
     for name, mine in network.model.state_dict().items():
         if not mine.is_floating_point():  # counters, which weight files leave out
             continue
         source, axis = theirs.get(name), _axis(name)
-        if axis is not None and source is not None and rows and _agree(mine, source, axis):
+        if axis is not None and source is not None:
+            mine, source = (_by_keypoint(part, axis, len(whose.skeleton)) for part, whose in ((mine, network), (source, other)))
+        if axis is not None and source is not None and rows and same and _agree(mine, source, axis):
             mine.index_copy_(axis, torch.tensor(rows), source.index_select(axis, torch.tensor(other_rows)))
             copied.by_keypoint.append(name)
         elif axis is None and source is not None and source.shape == mine.shape:
@@ -54,6 +58,12 @@ def start_from(network: PoseNetwork, weights: str) -> Copied:
     if not copied.whole:
         raise UsageError(f"{weights} shares no tensor with this model", "Use the model that its card describes")
     return copied
+
+
+def start_pretrained(network: PoseNetwork) -> str:
+    """Take the backbone's weights for ImageNet, as the model's configuration asks. MissingError where they cannot be had."""
+    name: str = network.model.load_pretrained()  # type: ignore[operator]
+    return f"From {name} (ImageNet): the backbone; new: the rest"
 
 
 def freeze(model: nn.Module, parts: Sequence[str]) -> None:
@@ -71,6 +81,11 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
 def _axis(name: str) -> int | None:
     first, *_, last = name.split(".")
     return _KEYPOINT_AXIS.get(f"{first}.{last}")
+
+
+def _by_keypoint(tensor: Tensor, axis: int, keypoints: int) -> Tensor:
+    """A view in which the axis counts keypoints and the next one the numbers of each."""
+    return tensor.view(*tensor.shape[:axis], keypoints, -1, *tensor.shape[axis + 1 :])
 
 
 def _agree(mine: Tensor, source: Tensor, axis: int) -> bool:

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from glasspose.skeletons import Skeleton
 
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""Of the pixels of photographs (ImageNet's), red, green, blue, between 0 and 1: what the images of a batch are normalised by."""
 Image = UInt8[np.ndarray, "H W 3"]
 """RGB."""
 
@@ -39,6 +42,8 @@ class Annotation:
     """Reference length of PCKh in image pixels."""
     image_id: int
     person_id: int
+    head_box: Float[np.ndarray, " 4"] | None = None
+    """The head's box, where the labels have one; corner-based image pixels."""
     crowd: bool = False
     group: int | None = None
     """Images with the same number are near-duplicates and stay on one side of a split; None: the image stands alone."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
 import yaml
 from torch import Tensor, nn
@@ -132,7 +133,7 @@ def fit(
     """Train on some people and pick the best epoch by others."""
     if not resume and has_checkpoint(out):
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
-    run, story = _start(recipe, samples.packs[0].skeleton, init, freeze)
+    run, story = _start(recipe, samples.packs[0].skeleton, init, freeze, resume)
     run.people = samples.packs
     if resume:
         _restore(run, *load_checkpoint(out))
@@ -166,6 +167,7 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
             model.train()
             starting.freeze(run.network.model, run.frozen)
             for batch in batches:
+                torch.manual_seed(int(np.random.SeedSequence([recipe.seed, run.epoch, run.step, fabric.global_rank]).generate_state(1)[0]))  # dropout
                 run.rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
                 loss = _step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
                 run.step += 1
@@ -252,9 +254,10 @@ def _row(run: Run, judged: Judged, fabric: Any) -> Row:
 def _warn_of_collapse(run: Run, log: Logbook) -> None:
     """Say so when the network answers with empty maps: the loss is that of the zero solution and no keypoint is found."""
     row = run.history[-1]
-    if row["train/loss"] > 0.95 * row["train/zero_loss"] and row["validation/pck"] < 0.05:
+    lazy = row["train/zero_loss"]
+    if row["train/loss"] > lazy - 0.05 * abs(lazy) and row["validation/pck"] < 0.05:
         log.say(
-            f"COLLAPSED: the loss {row['train/loss']:.3g} is that of empty heatmaps ({row['train/zero_loss']:.3g}) "
+            f"COLLAPSED: the loss {row['train/loss']:.3g} is that of the laziest answer, empty heatmaps or the middle of the picture ({lazy:.3g}) "
             f"and PCK is {row['validation/pck']:.3f}. "
             "Usual causes: a learning rate that is too high or too low, targets too small to see (raise codec.sigma, or codec.loss=weighted_mse), "
             "labels that do not fit the pictures (look at first_batch.jpg).",
@@ -274,11 +277,13 @@ def _stale(recipe: Recipe, run: Run) -> bool:
     return recipe.early_stop is not None and bool(run.history) and run.epoch - run.best()["epoch"] >= recipe.early_stop
 
 
-def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str]) -> tuple[Run, list[str]]:
+def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False) -> tuple[Run, list[str]]:
     """A run before its first step, and what is to be said of where its weights come from."""
     torch.manual_seed(recipe.seed)
     network = PoseNetwork(recipe.model, recipe.codec, skeleton)
     story = [] if init is None else starting.start_from(network, init).lines()
+    if getattr(recipe.model, "pretrained", False) and init is None and not resume:
+        story = [starting.start_pretrained(network)]
     starting.freeze(network.model, frozen)
     network.model.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None

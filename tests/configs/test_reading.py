@@ -43,12 +43,23 @@ def test_every_recipe_validates_and_survives_writing(tmp_path, path):
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
+RESNET = {"backbone": "resnet18", "pretrained": False}
+SMALL = {
+    "hourglass": {"channels": 8},
+    "deeppose": {"widths": (8,) * 5, "dense": 16},
+    "resnet": {**RESNET, "dense": 16},
+    "simple_baseline": {**RESNET, "deconvolution": 8},
+    "hrnet": {"version": "hrnet_w18_small", "pretrained": False},
+    "unet": {"width": 4},
+}
+
+
 def shrunk(recipe, folder):
     """The same run with a small network on few drawn people."""
-    small = {"input_size": (64, 64), "channels": 8}
-    if recipe.model.level_channels:
+    small = {"input_size": (64, 64), **SMALL[recipe.model.kind]}
+    if getattr(recipe.model, "level_channels", None):
         small["level_channels"] = (8,) * recipe.model.depth
-    people = DrawnPeople(count=4, folder=folder / "drawn", size=(64, 64))
+    people = DrawnPeople(count=4, folder=folder / "drawn", size=(64, 64), skeleton=recipe.data.skeleton)
     changes = {"model": recipe.model.model_copy(update=small), "data": people, "extra": (people,) * len(recipe.extra), "epochs": 1, "batch": 2}
     return recipe.model_copy(update={**changes, "packing": Packing(size=48, context=recipe.packing.context), "workers": 0})
 
@@ -92,7 +103,7 @@ REFUSED = {
     "a list as key": (DRAWN + "? [a]\n: 2\n", "not a text"),
     "a mapping as key": (DRAWN + "? {a: b}\n: 2\n", "not a text"),
     "an unknown key": (DRAWN + "epohcs: 3\n", "epohcs"),
-    "an unknown inner key": (DRAWN + "model: {stakcs: 1}\n", "model.stakcs"),
+    "an unknown inner key": (DRAWN + "model: {stakcs: 1}\n", "model.hourglass.stakcs"),
     "a kind that is not": ("data: {kind: os.system}\n", "data"),
     "no data": ("epochs: 1\n", "data"),
     "a wrong type": (DRAWN + "epochs: many\n", "epochs"),
@@ -111,6 +122,8 @@ REFUSED = {
     "a number of base 60": (DRAWN + "seed: 1" + ":59" * 20_000 + "\n", "characters"),
     "a float of base 60": (DRAWN + "seed: 1" + ":59" * 1_300 + ".5\n", ""),
     "the same split": (DRAWN + "validation: train\n", "split"),
+    "a model that does not fit the codec": (DRAWN + "model: {kind: unet}\ncodec: {kind: rle}\n", "models that fit codec rle are deeppose, resnet"),
+    "boxes that turn": ("data: {kind: drawn_people, skeleton: head_box}\n", "augmentation.rotation 0"),
     "an input that does not fit": (DRAWN + "model: {input_size: [100, 100]}\n", "input_size"),
 }
 

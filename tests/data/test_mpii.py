@@ -67,6 +67,13 @@ def test_reference_lengths(form):
     assert people[0].torso == pytest.approx(np.linalg.norm(np.subtract(*people[0].keypoints[ends])))
 
 
+def test_the_official_file_has_head_boxes_of_its_own(tmp_path):
+    mpii_mat(tmp_path, "m.mat")
+    dataset = read(Mpii(root=tmp_path, labels="m.mat", split="all", skeleton="head_box"))
+    assert dataset.skeleton.name == "head_box"
+    assert [person.keypoints.ravel().tolist() for person in dataset.annotations] == [[pixel - 1 for pixel in HEAD_BOX]] * 3
+
+
 @pytest.mark.parametrize(("write", "name"), [(mpii_json, "a.json"), (mpii_hrnet, "b.json")])
 def test_a_json_takes_head_sizes_from_the_h5_beside_it(tmp_path, write, name):
     write(tmp_path, name)

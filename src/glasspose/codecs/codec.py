@@ -51,6 +51,10 @@ class Codec(nn.Module, ABC):
         """The raw output to the answer."""
 
     @abstractmethod
+    def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None) -> Float[Tensor, "B K ..."]:
+        """The answer of one stack that is perfect about these keypoints, so that `decode` gives them back."""
+
+    @abstractmethod
     def mirrored(self, answer: Float[Tensor, "B S ..."], flip: Sequence[int]) -> Float[Tensor, "B S ..."]:
         """The answer for mirrored pictures as one for the pictures themselves; `flip` swaps left and right keypoints."""
 

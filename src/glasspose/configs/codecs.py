@@ -1,6 +1,6 @@
 """The codecs that a recipe can name: how keypoints become what a network learns, and come back. Nothing here imports torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,8 @@ from glasspose.configs.config import Config
 
 
 class _Codec(Config):
+    head: ClassVar[Literal["maps", "vector"]] = "maps"
+    """What it asks of the model."""
     unlabelled: Literal["mask", "zero"] = "mask"
     """Keypoints without a label: left out of the loss, or taught as absent, as some of the documents do."""
     occluded: Literal["learn", "mask"] = "learn"
@@ -27,5 +29,58 @@ class Heatmap(_Codec):
     """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour."""
 
 
-Codec = Heatmap
-"""Any codec; more become a union discriminated by `kind`."""
+class _WithPresence(_Codec):
+    presence_weight: Annotated[float, Field(ge=0)] = 0.1
+    """Weight of the cross-entropy that teaches whether a keypoint is in the picture, beside the loss of its place."""
+
+
+class _Vector(_WithPresence):
+    head: ClassVar[Literal["maps", "vector"]] = "vector"
+    presence: bool = True
+    """One more number for each keypoint: whether it is in the picture. Without it, keypoints outside the input teach nothing."""
+
+
+class _WithDistance(_WithPresence):
+    distance: Literal["mse", "euclidean", "smooth_l1"] = "mse"
+    """How the error of a place counts: mean square over x and y, length, or Huber's (quadratic up to 2 % of the side)."""
+
+
+class Coordinates(_Vector, _WithDistance):
+    """x and y of each keypoint as plain numbers (Toshev and Szegedy, CVPR 2014)."""
+
+    kind: Literal["coordinates"] = "coordinates"
+    output: Literal["linear", "relu"] = "linear"
+    """`linear`: shares of the input's sides, 0 in the middle. `relu`: input pixels, never negative, as in Calvo and Cañadillas; the loss too."""
+
+
+class Rle(_Vector):
+    """Places with their spread, taught by residual log-likelihood estimation (Li et al., "Human Pose Regression with RLE", ICCV 2021)."""
+
+    kind: Literal["rle"] = "rle"
+
+
+class SoftArgmax(_WithDistance):
+    """The expectation over a map, DSNT (Nibali et al., "Numerical Coordinate Regression with Convolutional Neural Networks", 2018)."""
+
+    kind: Literal["soft_argmax"] = "soft_argmax"
+    regulariser: Literal["jensen_shannon", "kl", "none"] = "jensen_shannon"
+    """Divergence of the map from a Gaussian around the keypoint."""
+    regulariser_weight: Annotated[float, Field(ge=0)] = 1.0
+    map_sigma: Annotated[float, Field(gt=0)] = 1.0
+    """Standard deviation of that Gaussian in pixels of the map."""
+
+
+class SimCC(_Vector):
+    """Two classifications for each keypoint, of its column and of its row (Li et al., "SimCC", ECCV 2022)."""
+
+    kind: Literal["simcc"] = "simcc"
+    split: Annotated[int, Field(ge=1, le=8)] = 2
+    """Bins for one input pixel."""
+    labels: Literal["gaussian", "smoothed"] = "gaussian"
+    """`gaussian` around the exact place; `smoothed`: 0.9 for the nearest bin, 0.1 shared by all."""
+    bin_sigma: Annotated[float, Field(gt=0)] = 6.0
+    """Standard deviation of the Gaussian in bins."""
+
+
+Codec = Annotated[Heatmap | Coordinates | Rle | SoftArgmax | SimCC, Field(discriminator="kind")]
+"""Any codec."""

@@ -9,6 +9,8 @@ from glasspose.configs.config import Config
 
 
 class _Source(Config):
+    skeleton: Literal["labelled", "head_box"] = "labelled"
+    """What is to be found: the keypoints as they are labelled, or two corners of the head's box (data/head_boxes.py)."""
     split: str = "train"
     """Which part: a key of `splits.json`, or what fills {split} in the paths of COCO; `all` where there are no parts."""
 

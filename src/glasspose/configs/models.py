@@ -1,18 +1,23 @@
 """The models that a recipe can name, with every option. Nothing here imports torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from glasspose.configs.config import Config
 
 
-class Hourglass(Config):
+class _Model(Config):
+    head: ClassVar[Literal["maps", "vector"]] = "maps"
+    """What it gives: the codec has to ask for the same."""
+    input_size: tuple[int, int] = (256, 256)
+    """(height, width) of the network's input in pixels; hourglasses need multiples of 2^(depth + 2)."""
+
+
+class Hourglass(_Model):
     """Stacked hourglass (Newell et al., ECCV 2016)."""
 
     kind: Literal["hourglass"] = "hourglass"
-    input_size: tuple[int, int] = (256, 256)
-    """(height, width) of the network's input in pixels, multiples of 2^(depth + 2)."""
     stacks: Annotated[int, Field(ge=1, le=16)] = 2
     """Hourglasses in a row, each supervised."""
     channels: Annotated[int, Field(ge=8, le=1024, multiple_of=8)] = 256
@@ -34,5 +39,93 @@ class Hourglass(Config):
         return self
 
 
-Model = Hourglass
-"""Any model; more become a union discriminated by `kind`."""
+class _Plain(_Model):
+    step: ClassVar[int] = 32
+    """Both sides of the input are multiples of this."""
+
+    @model_validator(mode="after")
+    def _input_fits(self) -> Self:
+        if any(side < 32 or side % self.step for side in self.input_size):
+            raise ValueError(f"input_size {self.input_size} must be multiples of {self.step}, 32 or more")
+        return self
+
+
+class _WithDense(_Plain):
+    dense: Annotated[int, Field(ge=0, le=16384)] = 4096
+    """Width of the dense layer (of both, in deeppose) before the output; 0: none."""
+
+
+class DeepPose(_WithDense):
+    """A network like AlexNet (DeepPose, Toshev and Szegedy, CVPR 2014), as Calvo and Cañadillas built it; their input is 220 x 220."""
+
+    kind: Literal["deeppose"] = "deeppose"
+    head: ClassVar[Literal["maps", "vector"]] = "vector"
+    step: ClassVar[int] = 4
+    scaling: bool = True
+    """Pixels between 0 and 1; without it the network sees them between 0 and 255."""
+    widths: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)
+    """Filters of the five convolutions."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.6
+
+    @model_validator(mode="after")
+    def _widths_fit(self) -> Self:
+        if not all(0 < width <= 4096 for width in self.widths):
+            raise ValueError(f"widths {self.widths} must be 1 to 4096")
+        return self
+
+
+class _WithPretrained(_Plain):
+    pretrained: bool = False
+    """Begin with timm's weights for ImageNet, which are downloaded once; training from other weights or resuming needs no download."""
+
+
+class _WithResnet(_WithPretrained):
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnetv2_50", "resnetv2_101"] = "resnetv2_50"
+    """timm's network of this name."""
+
+
+class Resnet(_WithResnet, _WithDense):
+    """A residual network from timm with a vector as answer (Calvo and Cañadillas; with SimCC also Li et al., ECCV 2022)."""
+
+    kind: Literal["resnet"] = "resnet"
+    head: ClassVar[Literal["maps", "vector"]] = "vector"
+    step: ClassVar[int] = 4
+    readout: Literal["pooled", "per_keypoint"] = "pooled"
+    """`pooled`: the mean over all places, then the dense layer. `per_keypoint`: one map for each keypoint and one layer that reads every map,
+    as SimCC does it; `dense` is not used."""
+
+
+class SimpleBaseline(_WithResnet):
+    """A residual network and three transposed convolutions (Xiao et al., ECCV 2018, who take resnet50)."""
+
+    kind: Literal["simple_baseline"] = "simple_baseline"
+    deconvolution: Annotated[int, Field(ge=8, le=1024)] = 256
+    """Channels of the transposed convolutions."""
+
+
+class Hrnet(_WithPretrained):
+    """High resolution throughout (Sun et al., CVPR 2019), timm's; the map is read off its finest branch, as in the paper."""
+
+    kind: Literal["hrnet"] = "hrnet"
+    version: Literal["hrnet_w18_small", "hrnet_w18", "hrnet_w32", "hrnet_w48"] = "hrnet_w32"
+    """timm's network of this name."""
+
+
+class Unet(_Plain):
+    """A small U-Net (Ronneberger et al., MICCAI 2015) behind a stem that quarters the resolution."""
+
+    kind: Literal["unet"] = "unet"
+    width: Annotated[int, Field(ge=4, le=512)] = 64
+    """Channels at the maps' resolution, doubled at every lower one."""
+    levels: Annotated[int, Field(ge=1, le=5)] = 3
+    """How often the resolution is halved; the input has to be a multiple of 2^(levels + 2)."""
+
+    @model_validator(mode="after")
+    def _levels_fit(self) -> Self:
+        if any(side % 2 ** (self.levels + 2) for side in self.input_size):
+            raise ValueError(f"input_size {self.input_size} must be multiples of 2^(levels + 2) = {2 ** (self.levels + 2)}")
+        return self
+
+
+Model = Annotated[Hourglass | DeepPose | Resnet | SimpleBaseline | Hrnet | Unet, Field(discriminator="kind")]
+"""Any model."""

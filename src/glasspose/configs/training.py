@@ -1,7 +1,7 @@
 """Everything that a training run depends on: the recipe. Nothing here imports torch."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from glasspose.configs.codecs import Codec, Heatmap
 from glasspose.configs.config import Config
 from glasspose.configs.data import Data
 from glasspose.configs.models import Hourglass, Model
+from glasspose.configs.pairing import mismatch
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -101,6 +102,9 @@ class Cosine(Config):
 Schedule = Annotated[Constant | Step | Plateau | Cosine, Field(discriminator="kind")]
 
 
+_KINDS = {"model": "hourglass", "codec": "heatmap"}
+
+
 class Recipe(Config):
     """A complete training run."""
 
@@ -132,10 +136,31 @@ class Recipe(Config):
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that prepare samples; the samples do not depend on it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds_have_defaults(cls, values: Any) -> Any:
+        """A model without a kind is an hourglass and a codec without one a heatmap, as where none is named at all."""
+        if not isinstance(values, dict):
+            return values
+        named = {key: values[key] for key in _KINDS if isinstance(values.get(key), dict)}
+        return values | {key: {"kind": _KINDS[key], **given} for key, given in named.items()}
+
     @model_validator(mode="after")
     def _data_has_splits(self) -> "Recipe":
         if self.validation == self.data.split:
             raise ValueError(f"validation and training use the same split {self.data.split!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _model_fits_codec(self) -> "Recipe":
+        if problem := mismatch(self.model, self.codec):
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _boxes_stay_upright(self) -> "Recipe":
+        if self.data.skeleton == "head_box" and self.augmentation.rotation > 0:
+            raise ValueError("the corners of a turned box are not those of a box: head_box needs augmentation.rotation 0")
         return self
 
 

@@ -11,6 +11,7 @@ from glasspose.data.coco import read_coco
 from glasspose.data.coco_labels import read_coco_labels
 from glasspose.data.drawn_people import read_drawn_people
 from glasspose.data.flic import read_flic
+from glasspose.data.head_boxes import head_boxes
 from glasspose.data.heads import with_heads
 from glasspose.data.lsp import read_lsp, read_lspet
 from glasspose.data.mpii import read_mpii
@@ -32,9 +33,10 @@ READERS: Mapping[str, Callable[[Any], Dataset]] = {
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
     dataset = READERS[config.kind](config)
-    if isinstance(config, Mpii) and config.subset == "14":
-        return as_skeleton(dataset, LSP)
-    return with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
+    dataset = with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
+    if config.skeleton == "head_box":
+        return head_boxes(dataset)
+    return as_skeleton(dataset, LSP) if isinstance(config, Mpii) and config.subset == "14" else dataset
 
 
 def as_skeleton(dataset: Dataset, skeleton: Skeleton) -> Dataset:

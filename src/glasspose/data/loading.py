@@ -14,10 +14,8 @@ from glasspose.configs.augmentation import Augmentation
 from glasspose.data.packing import Pack
 from glasspose.data.transforms import Person, augmented_view, plain_view
 from glasspose.geometry import compose, scale_of, transform
-from glasspose.structures import Batch
+from glasspose.structures import DEVIATION, MEAN, Batch
 
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
 Key = tuple[int, int]
 """(epoch, index); index -1 asks for padding."""
 

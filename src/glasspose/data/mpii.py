@@ -53,6 +53,8 @@ class _Labels:
     """Image and person, from 1, as in the official file."""
     validation: Sequence[bool] | None = None
     """Who is in Tompson's validation set; None where the file holds one part only."""
+    head_boxes: Sequence[Float[np.ndarray, " 4"]] | None = None
+    """Opposite corners, pixels; None where the file has none."""
     others: Sequence[int] | None = None
     """How many more people there are in the picture; None where the file does not say."""
 
@@ -191,6 +193,7 @@ def _from_release(rects: Sequence[Rect], heads: dict[tuple[int, int], float], co
         middles=middles,
         sides=sides,
         heads=np.array([HEAD * float(np.linalg.norm(rect.head[2:] - rect.head[:2])) for rect in named]),
+        head_boxes=[rect.head - 1 for rect in named],
         numbers=[rect.number for rect in named],
         validation=[rect.number in heads for rect in named],
         others=[rects_of[rect.number[0]] - 1 for rect in named],
@@ -265,6 +268,7 @@ def _person(labels: _Labels, i: int, folder: Path) -> Annotation:
         area=AREA_OF_BOX * float((around[2:] - around[:2]).prod()),
         torso=reference_length(keypoints, labelled, MPII.torso),
         head=float(labels.heads[i]) or None,
+        head_box=labels.head_boxes[i] + 0.5 if labels.head_boxes is not None and labels.heads[i] > 0 else None,
         image_id=image,
         person_id=1000 * image + person,
     )

@@ -61,7 +61,7 @@ def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], op
     box = _jitter(fit_aspect(_framing(person, skeleton, options, rng), size), options, rng)
     box, turn = _padded_or_turned(box, options, rng) if options.rotate_or_pad else (_padded(box, options.pad, rng), _rotation(options, rng))
     matrix = crop_matrix(box, size, turn)
-    flipped = bool(rng.random() < options.flip)
+    flipped = bool(rng.random() < options.flip) and skeleton.mirrors
     if flipped:
         matrix = compose(flip_matrix(size[1]), matrix)
     image = warp(person.crop, matrix, size)
