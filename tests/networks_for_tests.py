@@ -3,13 +3,18 @@
 import torch
 
 from glasspose.configs.codecs import Coordinates, Heatmap, Rle, SimCC, SoftArgmax
-from glasspose.configs.models import DeepPose, Hourglass, Hrnet, Resnet, SimpleBaseline, Unet
+from glasspose.configs.models import Autoencoder, DeepPose, Hourglass, Hrnet, Resnet, SimpleBaseline, ThesisHourglass, Unet, UvicHourglass
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import LSP
 
 SIZE = (64, 96)
 MODELS = {
     "hourglass": Hourglass(input_size=SIZE, channels=16, depth=2, stacks=1),
+    "hourglass without skips": Hourglass(input_size=SIZE, channels=16, depth=2, stacks=1, skips=False),
+    "thesis_hourglass": ThesisHourglass(input_size=SIZE, channels=16, depth=2, stacks=1),
+    "thesis_hourglass with autoencoder": ThesisHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, autoencoder=Autoencoder(code=6)),
+    "uvic_hourglass": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1),
+    "uvic_hourglass, separable": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, separable=True),
     "deeppose": DeepPose(input_size=SIZE, widths=(8, 8, 8, 8, 8), dense=32),
     "deeppose unscaled": DeepPose(input_size=SIZE, widths=(8, 8, 8, 8, 8), dense=32, scaling=False),
     "resnet": Resnet(input_size=SIZE, backbone="resnet18", dense=16),

@@ -41,15 +41,15 @@ FOUND = [(path.relative_to(ROOT), line, complete) for path in WRITTEN for line, 
 def parse(line, tmp_path):
     tokens = shlex.split(line)
     app = _app("")
-    if tokens[0] == "train" and tokens[1:] and not tokens[1].startswith("-"):
+    if tokens[0] in ("train", "tune") and tokens[1:] and not tokens[1].startswith("-"):
         recipe = ROOT / tokens[1]
         if not recipe.exists():
             assert recipe.parent == ROOT, f"{recipe} is not there"
             recipe = tmp_path / "own.yaml"
             recipe.write_text(OWN_RECIPE)
         rest = [str(recipe), *tokens[2:]]
-        app.config = [recipe_defaults(rest)]
-        tokens = ["train", *rest]
+        app.config = [recipe_defaults(rest, tokens[0])]
+        tokens = [tokens[0], *rest]
     return app.parse_args(tokens, exit_on_error=False, print_error=False)
 
 

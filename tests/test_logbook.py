@@ -5,7 +5,16 @@ import pytest
 from glasspose.logbook import Logbook
 
 ROWS = [
-    {"epoch": e, "rate": 1e-3 / e, "train/loss": 0.1 / e, "train/pck": 0.2 * e, "validation/loss": 0.3, "validation/pck": 0.1 + 0.2} for e in (1, 2)
+    {
+        "epoch": e,
+        "rate": 1e-3 / e,
+        "train/loss": 0.1 / e,
+        "train/zero_loss": 0.4,
+        "train/pck": 0.2 * e,
+        "validation/loss": 0.3,
+        "validation/pck": 0.1 + 0.2,
+    }
+    for e in (1, 2)
 ]
 
 
@@ -68,4 +77,4 @@ def test_what_is_said_goes_to_stderr(tmp_path, capfd):
     out, said = capfd.readouterr()
     assert out == ""
     assert "Stopped [in] epoch 1" in said
-    assert "epoch 1/2  train loss 0.1, PCK@0.2 0.200  validation loss 0.3, PCK@0.2 0.300" in said
+    assert "epoch 1/2  train loss 0.1 (0.4 is an empty answer), PCK@0.2 0.200  validation loss 0.3, PCK@0.2 0.300" in said

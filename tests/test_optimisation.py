@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from glasspose.configs.training import Adam, AdamW, Constant, Cosine, Plateau, RmsProp, Step
+from glasspose.configs.training import Adam, AdamW, Constant, Cosine, Plateau, RmsProp, Sgd, Step
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 
-OPTIMISERS = [RmsProp, Adam, AdamW]
+OPTIMISERS = [RmsProp, Sgd, Adam, AdamW]
 
 
 def small_model():
@@ -83,9 +83,10 @@ def test_without_a_gradient_only_weights_shrink(kind):
 
 @pytest.mark.parametrize("kind", OPTIMISERS)
 def test_the_settings_reach_the_optimiser(kind):
-    own = {"alpha": 0.9, "epsilon": 1e-5, "momentum": 0.3} if kind is RmsProp else {"betas": (0.8, 0.95)}
+    known = {RmsProp: {"alpha": 0.9, "epsilon": 1e-5, "momentum": 0.3}, Sgd: {"momentum": 0.3, "nesterov": True}}
+    own = known.get(kind, {"betas": (0.8, 0.95)})
     optimiser = build_optimiser(kind(learning_rate=0.25, **own), small_model().parameters())
-    expected = {"alpha": 0.9, "eps": 1e-5, "momentum": 0.3} if kind is RmsProp else {"betas": (0.8, 0.95)}
+    expected = {"eps" if key == "epsilon" else key: value for key, value in own.items()}
     assert type(optimiser).__name__.lower() == kind.__name__.lower()
     assert all(group["lr"] == 0.25 and expected.items() <= group.items() for group in optimiser.param_groups)
 
@@ -109,3 +110,8 @@ def test_the_average_moves_by_its_formula(step, decay):
     for key, value in average.state_dict().items():
         assert torch.equal(model.state_dict()[key], before[key])
         assert value == 1 if key.endswith("num_batches_tracked") else torch.allclose(value, expected[key], atol=1e-6), key
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(ValueError, match="momentum"):
+        Sgd(learning_rate=0.1, nesterov=True)

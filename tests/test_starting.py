@@ -4,7 +4,7 @@ from torch import nn
 
 from glasspose.checkpoint import save_weights
 from glasspose.configs.codecs import Heatmap
-from glasspose.configs.models import Hourglass
+from glasspose.configs.models import Hourglass, ThesisHourglass
 from glasspose.errors import UsageError, WeightsError
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import COCO, LSP, Skeleton
@@ -83,6 +83,30 @@ def test_other_stacks_share_the_first_ones(source, stacks):
         assert torch.equal(value, theirs[key] if key in theirs else fresh[key]), key
     assert copied.new == [key for key in fresh if key not in theirs]
     assert bool(copied.new) == (stacks == 3)
+
+
+def test_a_head_of_several_layers_takes_keypoints_along_both_axes(tmp_path):
+    theirs, mine = (thesis(skeleton, seed) for skeleton, seed in ((LSP, 1), (COCO, 2)))
+    save_weights(tmp_path / "thesis.safetensors", theirs, {})
+    fresh, known = state(mine), theirs.model.state_dict()
+    start_from(mine, str(tmp_path / "thesis.safetensors"))
+    now = mine.model.state_dict()
+    for a, one in enumerate(COCO.keypoints):
+        for name in ("heads.0.0.weight", "heads.1.1.running_var", "heads.0.1.weight", "heads.0.3.bias"):
+            assert torch.equal(now[name][a], known[name][LSP.index(one)] if one in SHARED else fresh[name][a]), (name, one)
+        for b, other in enumerate(COCO.keypoints):
+            both = one in SHARED and other in SHARED
+            expected = known["heads.0.3.weight"][LSP.index(one), LSP.index(other)] if both else fresh["heads.0.3.weight"][a, b]
+            assert torch.equal(now["heads.0.3.weight"][a, b], expected), (one, other)
+
+
+def thesis(skeleton, seed):
+    torch.manual_seed(seed)
+    made = PoseNetwork(ThesisHourglass(input_size=(32, 32), channels=16, depth=1, stacks=2), Heatmap(), skeleton)
+    for value in made.model.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(torch.randn(value.shape).half())
+    return made
 
 
 def test_nothing_shared_is_refused(source):

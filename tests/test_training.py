@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from glasspose import training
 from glasspose.checkpoint import load_checkpoint, load_weights
 from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.configs.data import DrawnPeople
-from glasspose.configs.training import AdamW, Plateau, RmsProp, Step
+from glasspose.configs.training import AdamW, Plateau, RmsProp, Sgd, Step
 from glasspose.errors import TrainingError, UsageError
 from glasspose.training import train
 from recipes_for_tests import nano_recipe
@@ -41,7 +42,7 @@ def fingerprint(folder):
 def stop_at(monkeypatch, step):
     """Ask for a stop after so many steps, as Ctrl-C would."""
     calls = []
-    real = training._step
+    real = training.step
 
     def counting(*arguments):
         calls.append(1)
@@ -49,7 +50,7 @@ def stop_at(monkeypatch, step):
             signal.raise_signal(signal.SIGINT)
         return real(*arguments)
 
-    monkeypatch.setattr(training, "_step", counting)
+    monkeypatch.setattr(training, "step", counting)
 
 
 def test_the_loss_falls_and_everything_is_written(tmp_path):
@@ -68,6 +69,19 @@ def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
     _, card = load_weights(tmp_path / "run/best.safetensors")
     assert card["epoch"] == trained.best_epoch
     assert card["validation"]["validation/pck"] == max(row["validation/pck"] for row in trained.history)
+
+
+def test_the_lowest_loss_may_choose_the_best_epoch(tmp_path):
+    trained = go(tmp_path, epochs=4, best_by="loss", snapshots=(2, 3))
+    best = min(trained.history, key=lambda row: row["validation/loss"])
+    assert trained.best_epoch == best["epoch"]
+    assert load_weights(tmp_path / "run/best.safetensors")[1]["epoch"] == best["epoch"]
+    kept = sorted((tmp_path / "run/snapshots").glob("*.safetensors"))
+    assert [path.stem for path in kept] == ["epoch0002", "epoch0003"]
+    _, card = load_weights(kept[1])
+    assert (card["epoch"], card["validation"]) == (3, trained.history[2])
+    assert card["calibration"]
+    assert cv2.imread(str(tmp_path / "run/curves.png")) is not None
 
 
 @pytest.mark.parametrize("step", [2, 3, 5])
@@ -98,7 +112,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tmp_path, monkeypatc
 
 def freeze_statistics(monkeypatch):
     """Batch norm with fixed statistics, so that a person's loss does not depend on the company."""
-    start = training._start
+    start = training.start
 
     def without(*arguments):
         run, story = start(*arguments)
@@ -108,7 +122,7 @@ def freeze_statistics(monkeypatch):
                 module.train = lambda mode=True, module=module: torch.nn.Module.train(module, False)
         return run, story
 
-    monkeypatch.setattr(training, "_start", without)
+    monkeypatch.setattr(training, "start", without)
 
 
 def test_a_run_is_never_overwritten(tmp_path):
@@ -149,7 +163,10 @@ def test_early_stop_ends_a_run_that_no_longer_grows(tmp_path):
     assert len(trained.history) == 2
 
 
-@pytest.mark.parametrize("changes", [{"optimiser": RmsProp(learning_rate=1e-3), "schedule": Step(epochs=(2,))}, {"schedule": Plateau()}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimiser": RmsProp(learning_rate=1e-3), "schedule": Step(epochs=(2,))}, {"optimiser": Sgd(learning_rate=1e-3), "schedule": Plateau()}],
+)
 def test_every_optimiser_and_schedule_runs(tmp_path, changes):
     assert len(go(tmp_path, **changes).history) == 2
 

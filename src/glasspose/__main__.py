@@ -15,6 +15,7 @@ from glasspose.errors import GlassposeError, InputError, UsageError
 VERBS = {
     "predict": "prediction:predict",
     "train": "training:train",
+    "tune": "tuning:tune",
     "evaluate": "evaluation:evaluate",
     "compare": "comparing:compare",
     "demo": "demo:demo",
@@ -72,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(tokens: list[str]) -> int:
     app = _app(tokens[0] if tokens else "")
-    if tokens[:1] == ["train"] and len(tokens) > 1 and not tokens[1].startswith("-"):
+    if tokens[:1] in (["train"], ["tune"]) and len(tokens) > 1 and not tokens[1].startswith("-"):
         from glasspose.configs.reading import recipe_defaults
 
         rest = tokens[1:]
-        app.config = [recipe_defaults(rest)]
-        tokens = ["train", *rest]
+        app.config = [recipe_defaults(rest, tokens[0])]
+        tokens = [tokens[0], *rest]
     try:
         answer = app(tokens, exit_on_error=False, result_action="return_value")
     except CycloptsError:

@@ -56,20 +56,26 @@ class Logbook:
         """One epoch is done: write all rows anew, so that the file never depends on how often the run was broken off."""
         if not self.active:
             return
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-        write_atomically(self.folder / "log.csv", text.getvalue().encode())
+        write_rows(self.folder / "log.csv", history)
         for key, value in history[-1].items():
             self._writer.add_scalar(key, value, int(history[-1]["epoch"]))
         self._writer.flush()
         row = history[-1]
         self._console.print(
-            f"epoch {int(row['epoch'])}/{self.epochs}  train loss {row['train/loss']:.3g}, PCK@0.2 {row['train/pck']:.3f}"
+            f"epoch {int(row['epoch'])}/{self.epochs}  train loss {row['train/loss']:.3g} ({row['train/zero_loss']:.3g} is an empty answer), "
+            f"PCK@0.2 {row['train/pck']:.3f}"
             f"  validation loss {row['validation/loss']:.3g}, PCK@0.2 {row['validation/pck']:.3f}"
         )
 
     def say(self, text: str, style: str = "") -> None:
         """A line above the progress bar."""
         self._console.print(text, style=style, markup=False, highlight=False)
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Rows with the same columns as CSV; the numbers come back as they were."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
-from glasspose.configs.training import Cosine, Optimiser, Plateau, RmsProp, Schedule, Step
+from glasspose.configs.training import Cosine, Optimiser, Plateau, RmsProp, Schedule, Sgd, Step
 
 
 def build_optimiser(config: Optimiser, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -18,6 +18,8 @@ def build_optimiser(config: Optimiser, parameters: Iterable[nn.Parameter]) -> to
     ]
     if isinstance(config, RmsProp):
         return torch.optim.RMSprop(groups, lr=config.learning_rate, alpha=config.alpha, eps=config.epsilon, momentum=config.momentum)
+    if isinstance(config, Sgd):
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.nesterov)
     kind = torch.optim.Adam if config.kind == "adam" else torch.optim.AdamW
     return kind(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 

@@ -1,18 +1,16 @@
 """Where the weights of a run come from: chance, or other weights, whose tensors are copied where they fit and whose keypoints by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
 
 from glasspose.checkpoint import load_weights
 from glasspose.errors import UsageError
+from glasspose.models.heads import KEYPOINT_AXES
 from glasspose.network import PoseNetwork
-
-_KEYPOINT_AXIS = {"heads.weight": 0, "heads.bias": 0, "merge_heatmaps.weight": 1}
-_KEYPOINT_AXIS |= {"head.weight": 0, "head.bias": 0, "keypoint_maps.weight": 0, "keypoint_maps.bias": 0}
-"""Tensors of the head, and which of their axes counts keypoints, or the numbers of one keypoint after those of the other."""
 
 
 @dataclass(kw_only=True)
@@ -37,20 +35,19 @@ def start_from(network: PoseNetwork, weights: str) -> Copied:
     """Copy what fits from other weights. UsageError where nothing does, WeightsError where they cannot be read."""
     other, card = load_weights(weights)
     copied = Copied(source=str(card["name"]), keypoints=[name for name in network.skeleton.keypoints if name in other.skeleton.keypoints])
-    rows = [network.skeleton.index(name) for name in copied.keypoints]
-    other_rows = [other.skeleton.index(name) for name in copied.keypoints]
-    theirs = other.model.state_dict()
+    rows, other_rows = (torch.tensor([s.index(name) for name in copied.keypoints], dtype=torch.long) for s in (network.skeleton, other.skeleton))
+    theirs, known = other.model.state_dict(), getattr(network.model, "keypoint_axes", KEYPOINT_AXES)
     same = network.codec_config.kind == other.codec_config.kind  # else the numbers of a head mean something else
     for name, mine in network.model.state_dict().items():
         if not mine.is_floating_point():  # counters, which weight files leave out
             continue
-        source, axis = theirs.get(name), _axis(name)
-        if axis is not None and source is not None:
-            mine, source = (_by_keypoint(part, axis, len(whose.skeleton)) for part, whose in ((mine, network), (source, other)))
-        if axis is not None and source is not None and rows and same and _agree(mine, source, axis):
-            mine.index_copy_(axis, torch.tensor(rows), source.index_select(axis, torch.tensor(other_rows)))
+        source, axes = theirs.get(name), _axes(known, name)
+        if axes and source is not None and len(rows) and same and source.ndim == mine.ndim:
+            (mine, axes), (source, _) = (_by_keypoint(part, axes, len(who.skeleton)) for part, who in ((mine, network), (source, other)))
+        if axes and source is not None and len(rows) and same and _agree(mine, source, axes):
+            mine[_places(axes, rows)] = source[_places(axes, other_rows)]
             copied.by_keypoint.append(name)
-        elif axis is None and source is not None and source.shape == mine.shape:
+        elif not axes and source is not None and source.shape == mine.shape:
             mine.copy_(source)
             copied.whole.append(name)
         else:
@@ -78,16 +75,26 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
         raise UsageError("nothing is left to train", "Freeze fewer parts")
 
 
-def _axis(name: str) -> int | None:
-    first, *_, last = name.split(".")
-    return _KEYPOINT_AXIS.get(f"{first}.{last}")
+def _axes(known: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...]:
+    """Which axes of a tensor count keypoints."""
+    return next((axes for pattern, axes in known.items() if fnmatchcase(name, pattern)), ())
 
 
-def _by_keypoint(tensor: Tensor, axis: int, keypoints: int) -> Tensor:
-    """A view in which the axis counts keypoints and the next one the numbers of each."""
-    return tensor.view(*tensor.shape[:axis], keypoints, -1, *tensor.shape[axis + 1 :])
+def _by_keypoint(tensor: Tensor, axes: Sequence[int], keypoints: int) -> tuple[Tensor, tuple[int, ...]]:
+    """A view in which each of these axes counts keypoints, and the next one the numbers of each; and where these axes now are."""
+    shape, places = list[int](), list[int]()
+    for axis, size in enumerate(tensor.shape):
+        places += [len(shape)] if axis in axes else []
+        shape += [keypoints, size // keypoints] if axis in axes else [size]
+    return tensor.view(shape), tuple(places)
 
 
-def _agree(mine: Tensor, source: Tensor, axis: int) -> bool:
+def _places(axes: tuple[int, ...], rows: Tensor) -> tuple[slice | Tensor, ...]:
+    """An index of these keypoints along each of the axes, and of everything along the others."""
+    shaped = iter(torch.meshgrid(*[rows] * len(axes), indexing="ij"))
+    return tuple(next(shaped) if axis in axes else slice(None) for axis in range(max(axes) + 1))
+
+
+def _agree(mine: Tensor, source: Tensor, axes: tuple[int, ...]) -> bool:
     """The same shape but for the number of keypoints."""
-    return mine.ndim == source.ndim and all(a == b for i, (a, b) in enumerate(zip(mine.shape, source.shape, strict=True)) if i != axis)
+    return mine.ndim == source.ndim and all(a == b for i, (a, b) in enumerate(zip(mine.shape, source.shape, strict=True)) if i not in axes)

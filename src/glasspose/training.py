@@ -5,22 +5,21 @@ the weights, the optimiser, the step, and the sums of the epoch under way.
 """
 
 import copy
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
 from torch import Tensor, nn
 
-from glasspose import starting
-from glasspose.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_checkpoint, save_weights
+from glasspose import autoencoding, starting
+from glasspose.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_weights
 from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
+from glasspose.curves import save_curves
 from glasspose.data import as_skeleton, read
 from glasspose.data.loading import EpochSampler, PackedPeople, loader
 from glasspose.data.packing import Pack, pack, pack_folder
@@ -29,11 +28,13 @@ from glasspose.files import write_atomically
 from glasspose.first_batch import first_batch_picture
 from glasspose.fitting import fit_calibration
 from glasspose.images import save_image
+from glasspose.interrupts import Interrupts
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
 from glasspose.network import Learner, PoseNetwork
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 from glasspose.processes import launch
+from glasspose.runs import SNAPSHOTS, Run, restore_run, save_run
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Batch
 
@@ -42,44 +43,6 @@ THRESHOLD = 0.2
 MOST_BAD_STEPS = 10
 FIRST_STEPS = 50
 """A healthy network may answer with empty maps for so many steps."""
-
-
-STATE = ("epoch", "step", "rate", "bad_steps", "sums", "history")
-"""What of a `Run` a checkpoint keeps beside its tensors."""
-
-
-@dataclass(kw_only=True)
-class Run:
-    """The state of a run, all that a checkpoint holds."""
-
-    network: PoseNetwork
-    optimiser: torch.optim.Optimizer
-    average: nn.Module | None
-    """The moving average of the weights, where the recipe asks for one."""
-    people: Sequence[Pack] = ()
-    """What it is trained on, for the card."""
-    frozen: tuple[str, ...] = ()
-    """Parts of the model that stay as they are."""
-    epoch: int = 0
-    """Epochs that are done."""
-    step: int = 0
-    """Steps done in the epoch under way."""
-    rate: float = 0.0
-    """The learning rate of the last step."""
-    bad_steps: int = 0
-    """Steps in a row that were left out because a gradient was not finite."""
-    sums: dict[str, list[float]] = field(default_factory=dict)
-    """Of the epoch under way: losses and hits for each stack, and what they are divided by."""
-    history: list[Row] = field(default_factory=list)
-
-    @property
-    def kept(self) -> PoseNetwork:
-        """What is validated and shipped."""
-        return self.network if self.average is None else self.network.around(self.average)
-
-    def best(self) -> Row:
-        """The epoch with the highest validation PCK, the first of equals."""
-        return max(self.history, key=lambda row: row["validation/pck"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +63,23 @@ def train(
     resume: bool = False,
     init: str | None = None,
     freeze: Sequence[str] = (),
+    until: int | None = None,
 ) -> Trained:
-    """Train a network on the packed people of a recipe, from chance or from the weights `init`.
+    """Train a network on the packed people of a recipe, from chance or from the weights `init`; stop early after the epoch `until`.
 
-    Writes into `out`: recipe.yaml, first_batch.jpg, log.csv, TensorBoard curves, the last two checkpoints, and the best weights with their
-    card. Raises UsageError where `out` holds a run that is not to be resumed, TrainingError where the loss stays infinite.
+    Writes into `out`: recipe.yaml, first_batch.jpg, log.csv, curves.png, TensorBoard curves, the last two checkpoints, the best weights with
+    their card, and those of the recipe's `snapshots`. Raises UsageError where `out` holds a run that is not to be resumed, TrainingError where
+    the loss stays infinite.
     """
-    fabric = _launch(recipe)
+    fabric = launch_for(recipe)
     people, validation = pack_people(recipe, packs, fabric)
     size = recipe.model.input_size
     samples = PackedPeople(people, size, recipe.augmentation, recipe.seed)
-    return fit(recipe, samples, PackedPeople([validation], size), fabric, out=out, resume=resume, init=init, freeze=freeze)
+    return fit(recipe, samples, PackedPeople([validation], size), fabric, out=out, resume=resume, init=init, freeze=freeze, until=until)
 
 
 def _calibrate(weights: Path, validation: Pack) -> None:
-    """Fit thresholds for the best weights and keep them in their card."""
+    """Fit thresholds for some weights and keep them in their card."""
     network, card = load_weights(weights)
     save_weights(weights, network, {**card, "calibration": fit_calibration(network, validation).to_json()})
 
@@ -128,27 +93,53 @@ def pack_people(recipe: Recipe, packs: Path, fabric: Any) -> tuple[list[Pack], P
 
 
 def fit(
-    recipe: Recipe, samples: PackedPeople, validation: PackedPeople, fabric: Any, *, out: Path, resume: bool, init: str | None, freeze: Sequence[str]
+    recipe: Recipe,
+    samples: PackedPeople,
+    validation: PackedPeople,
+    fabric: Any,
+    *,
+    out: Path,
+    resume: bool,
+    init: str | None,
+    freeze: Sequence[str],
+    until: int | None = None,
 ) -> Trained:
     """Train on some people and pick the best epoch by others."""
-    if not resume and has_checkpoint(out):
+    first_stage = has_checkpoint(out / autoencoding.FOLDER) and not has_checkpoint(out)
+    if not resume and (first_stage or has_checkpoint(out)):
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
-    run, story = _start(recipe, samples.packs[0].skeleton, init, freeze, resume)
+    run, story = start(recipe, samples.packs[0].skeleton, init, freeze, resume)
     run.people = samples.packs
-    if resume:
-        _restore(run, *load_checkpoint(out))
+    if resume and not first_stage:
+        restore_run(run, *load_checkpoint(out))
+    elif recipe.autoencoder_training is not None:
+        _teach_autoencoder(recipe, run, samples, validation, fabric, out, init)
     if fabric.is_global_zero:
         write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).encode())
         save_image(out / "first_batch.jpg", first_batch_picture(run.network, samples))
-    _loop(recipe, run, samples, validation, fabric, out, story)
+    _loop(recipe, run, samples, validation, fabric, out, story, min(recipe.epochs, until or recipe.epochs))
     best = run.best()
     if fabric.is_global_zero:
-        _calibrate(out / "best.safetensors", validation.packs[0])
+        save_curves(out / "curves.png", run.history, best, f"{out.name}: {len(samples)} people")
+        for weights in (out / "best.safetensors", *sorted((out / SNAPSHOTS).glob("*.safetensors"))):
+            _calibrate(weights, validation.packs[0])
     fabric.barrier()
     return Trained(folder=out, best_epoch=int(best["epoch"]), best_pck=best["validation/pck"], history=run.history)
 
 
-def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path, story: Sequence[str]) -> None:
+def _teach_autoencoder(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path, init: str | None) -> None:
+    """The stage before the first epoch, unless the weights that the run starts from have been through it."""
+    if init is None:
+        raise UsageError("autoencoder_training needs a trained network to put the autoencoder into", "Name its weights with --init")
+    if run.untaught:
+        autoencoding.teach(recipe, run.network, samples, validation, fabric, out)
+        if run.average is not None:
+            run.average.load_state_dict(run.network.model.state_dict())
+
+
+def _loop(
+    recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeople, fabric: Any, out: Path, story: Sequence[str], until: int
+) -> None:
     if fabric.world_size > 1 and fabric.device.type == "cuda":
         run.network.model = nn.SyncBatchNorm.convert_sync_batchnorm(run.network.model)  # type: ignore[no-untyped-call]
     run.network.to(fabric.device)
@@ -162,20 +153,20 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
     with Interrupts() as interrupts, log:
         for line in story:
             log.say(line)
-        while run.epoch < recipe.epochs and not _stale(recipe, run):
+        while run.epoch < until and not _stale(recipe, run):
             sampler.epoch, sampler.start = run.epoch, run.step
             model.train()
             starting.freeze(run.network.model, run.frozen)
             for batch in batches:
                 torch.manual_seed(int(np.random.SeedSequence([recipe.seed, run.epoch, run.step, fabric.global_rank]).generate_state(1)[0]))  # dropout
                 run.rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
-                loss = _step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
+                loss = step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
                 run.step += 1
                 if run.average is not None:
                     update_average(run.average, run.network.model, recipe.ema or 0.0, run.epoch * steps + run.step)
                 log.step(run.epoch, loss, run.rate)
                 if interrupts.agreed(fabric):
-                    _save(out, run, fabric)
+                    save_run(out, run, fabric)
                     log.say(f"Stopped in epoch {run.epoch + 1}; everything is in {out}. Go on with --resume.")
                     raise SystemExit(interrupts.exit_code)
             judged = judge(run.kept, validation, fabric)
@@ -184,10 +175,10 @@ def _loop(recipe: Recipe, run: Run, samples: PackedPeople, validation: PackedPeo
             log.epoch(run.history)
             if run.epoch * steps >= FIRST_STEPS:
                 _warn_of_collapse(run, log)
-            _save(out, run, fabric)
+            save_run(out, run, fabric)
 
 
-def _step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
+def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
     """One step of the optimiser over one batch, in micro-batches; the loss is divided by the keypoints of the whole batch on all processes."""
     codec = run.network.codec
     everyone = fabric.all_reduce(codec.supervised(batch.labelled, batch.occluded).sum().float(), reduce_op="sum")
@@ -277,18 +268,26 @@ def _stale(recipe: Recipe, run: Run) -> bool:
     return recipe.early_stop is not None and bool(run.history) and run.epoch - run.best()["epoch"] >= recipe.early_stop
 
 
-def _start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False) -> tuple[Run, list[str]]:
+def start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False) -> tuple[Run, list[str]]:
     """A run before its first step, and what is to be said of where its weights come from."""
     torch.manual_seed(recipe.seed)
     network = PoseNetwork(recipe.model, recipe.codec, skeleton)
-    story = [] if init is None else starting.start_from(network, init).lines()
+    copied = None if init is None else starting.start_from(network, init)
+    story = [] if copied is None else copied.lines()
     if getattr(recipe.model, "pretrained", False) and init is None and not resume:
         story = [starting.start_pretrained(network)]
     starting.freeze(network.model, frozen)
     network.model.to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None
-    optimiser = build_optimiser(recipe.optimiser, Learner(network).parameters())
-    return Run(network=network, optimiser=optimiser, average=average, frozen=tuple(frozen)), story
+    run = Run(
+        network=network,
+        optimiser=build_optimiser(recipe.optimiser, Learner(network).parameters()),
+        average=copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None,
+        frozen=tuple(frozen),
+        best_by=recipe.best_by,
+        snapshots=recipe.snapshots,
+        untaught=copied is not None and any(".autoencoder." in name for name in copied.new),
+    )
+    return run, story
 
 
 def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = None) -> Pack:
@@ -298,7 +297,8 @@ def packed(data: Data, recipe: Recipe, packs: Path, skeleton: Skeleton | None = 
     return pack(dataset, pack_folder(packs, dataset, recipe.packing), recipe.packing)
 
 
-def _launch(recipe: Recipe) -> Any:
+def launch_for(recipe: Recipe) -> Any:
+    """The processes and the precision of a recipe on this machine. UsageError where they do not fit."""
     cuda = torch.cuda.is_available()
     if recipe.precision == "bf16" and not cuda:
         raise UsageError("precision bf16 needs a GPU: on a CPU it is several times slower", "Leave precision at auto")
@@ -306,67 +306,3 @@ def _launch(recipe: Recipe) -> Any:
     if recipe.batch % fabric.world_size:
         raise UsageError(f"batch {recipe.batch} does not divide among {fabric.world_size} processes", "Choose a multiple")
     return fabric
-
-
-def _save(out: Path, run: Run, fabric: Any) -> None:
-    """The last checkpoint, and after the best epoch so far also its weights."""
-    if fabric.is_global_zero:
-        tensors = Learner(run.network).state_dict()
-        if run.average is not None:
-            tensors |= {f"average.{key}": value for key, value in run.average.state_dict().items()}
-        optimiser = run.optimiser.state_dict()
-        for number, values in optimiser["state"].items():
-            tensors |= {f"optimiser.{number}.{key}": value for key, value in values.items()}
-        state = {key: getattr(run, key) for key in STATE}
-        save_checkpoint(out, tensors, state)
-        if run.step == 0 and run.best()["epoch"] == run.epoch:
-            people = {"data": [pack.name for pack in run.people], "people": sum(len(pack) for pack in run.people)}
-            save_weights(out / "best.safetensors", run.kept, {"training": people, "epoch": run.epoch, "validation": run.best()})
-    fabric.barrier()
-
-
-def _restore(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    def under(prefix: str) -> dict[str, Tensor]:
-        return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-    run.network.model.load_state_dict(under("model."))
-    run.network.codec.load_state_dict(under("codec."))
-    if run.average is not None:
-        run.average.load_state_dict(under("average."))
-    optimiser = run.optimiser.state_dict()
-    weights = [weight for group in run.optimiser.param_groups for weight in group["params"]]
-    for key, value in under("optimiser.").items():
-        number, name = key.split(".")
-        if value.shape == weights[int(number)].shape:  # fused kernels walk weights and state in memory order: it must be the same
-            value = torch.empty_like(weights[int(number)]).copy_(value)
-        optimiser["state"].setdefault(int(number), {})[name] = value
-    run.optimiser.load_state_dict(optimiser)
-    for key in STATE:
-        setattr(run, key, state[key])
-
-
-class Interrupts:
-    """Turns Ctrl-C and SIGTERM into a question that the loop asks after each step."""
-
-    def __init__(self) -> None:
-        self.exit_code = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.exit_code = 128 + number
-
-    def agreed(self, fabric: Any) -> bool:
-        """Whether a process was asked to stop; all of them then stop after the same step."""
-        if fabric.world_size == 1:
-            return self.exit_code != 0
-        self.exit_code = int(fabric.all_reduce(torch.tensor(float(self.exit_code)), reduce_op="max"))
-        return self.exit_code != 0

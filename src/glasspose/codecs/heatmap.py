@@ -3,6 +3,8 @@
 Letters: B batch, S stacks, K keypoints, H W input, h w heatmap. Keypoints are (x, y) in input pixels, centres at integers.
 """
 
+import functools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,8 +12,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from glasspose.codecs.codec import Codec, Truth
+from glasspose.codecs.codec import STRIDE, Codec, Truth
 from glasspose.configs.codecs import Heatmap
+
+DIFFERENCES = ("mse", "weighted_mse", "euclidean")
+"""Losses that compare maps with the target, number by number."""
+THESIS_SIGMAS = (0.5, 1.0)
+"""Of visible and of occluded keypoints, in heatmap pixels."""
 
 
 class HeatmapCodec(Codec):
@@ -30,32 +37,62 @@ class HeatmapCodec(Codec):
 
     def encode(self, keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None) -> Float[Tensor, "B K h w"]:
         """The target maps; zero where a keypoint is not labelled or outside the input."""
-        return self.drawn(keypoints, labelled & self.inside(keypoints), self.config.sigma)
+        shown = labelled & self.inside(keypoints)
+        hidden = torch.zeros_like(labelled) if occluded is None else occluded
+        if self.config.target == "thesis":
+            return thesis_target(keypoints, shown, hidden, self.size)
+        sigma = torch.where(hidden, self.config.occluded_sigma or self.config.sigma, self.config.sigma)
+        return self.drawn(self._centred(keypoints), shown, sigma)
 
     target_maps = encode
+
+    def _centred(self, keypoints: Float[Tensor, "B K 2"]) -> Float[Tensor, "B K 2"]:
+        return self.to_input((self.to_map(keypoints) + 0.5).floor()) if self.config.centre == "truncated" else keypoints
 
     def losses(
         self, raw: Float[Tensor, "B S K h w"], keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None
     ) -> Float[Tensor, "B S"]:
-        """For each person and stack, the loss summed over the supervised keypoints; that of one keypoint is the mean over its map's pixels."""
+        """For each person and stack, the loss summed over the supervised keypoints.
+
+        That of one keypoint is the mean over its map's pixels; of `euclidean` and `kl`, one number for the map.
+        """
         target = self.encode(keypoints, labelled, occluded)[:, None]
-        per_pixel = {"mse": _squared_error, "weighted_mse": self._weighted_error, "focal": _focal}[self.config.loss](raw.float(), target)
+        output = raw.float()
+        if self._sigmoid and self.config.loss != "focal":
+            output = output.sigmoid()
+        per_map = {
+            "mse": _squared_error,
+            "weighted_mse": self._weighted_error,
+            "focal": _focal,
+            "euclidean": _euclidean,
+            "kl": _divergence,
+        }[self.config.loss](output, target)
         counted = self.supervised(labelled, occluded)[:, None]
-        total: Tensor = (per_pixel.mean((-2, -1)) * counted).sum(2)
+        total: Tensor = (per_map * counted).sum(2)
         return total
 
     def zero_loss(self, keypoints: Float[Tensor, "B K 2"], labelled: Truth, occluded: Truth | None = None) -> Float[Tensor, " B"]:
         """The loss of maps without any peak: what training is stuck at when it has collapsed."""
-        flat = -4.6 if self.config.loss == "focal" else 0.0
+        flat = -4.6 if self.config.loss == "focal" else -20.0 if self._sigmoid else 0.0
         output = torch.full((*labelled.shape[:1], 1, self.output_channels, *self.size), flat, device=keypoints.device)
         return self.losses(output, keypoints, labelled, occluded)[:, 0]
 
     def _weighted_error(self, output: Tensor, target: Tensor) -> Tensor:
-        return torch.where(target > 0.01, self.config.positive_weight, 1.0) * (output - target) ** 2
+        return (torch.where(target > 0.01, self.config.positive_weight, 1.0) * (output - target) ** 2).mean((-2, -1))
+
+    @property
+    def _sigmoid(self) -> bool:
+        return self.config.loss == "focal" or (self.config.activation == "sigmoid" and self.config.loss in DIFFERENCES)
 
     def activate(self, raw: Float[Tensor, "*any h w"]) -> Float[Tensor, "*any h w"]:
-        """Raw output to heat: the identity, or the sigmoid where the focal loss trained logits."""
-        return raw.sigmoid() if self.config.loss == "focal" else raw
+        """Raw output to heat.
+
+        The identity; the sigmoid where logits were trained; for `kl` the softmax, as high as a Gaussian of peak 1 where it has that width.
+        """
+        if self.config.loss == "kl":
+            share = raw.flatten(-2).float().softmax(-1).reshape(raw.shape)
+            return share * (2 * math.pi * self.config.sigma**2 if self.config.target == "gaussian" else 1.0)
+        return raw.sigmoid() if self._sigmoid else raw
 
     def mirrored(self, answer: Float[Tensor, "B S K h w"], flip: Sequence[int]) -> Float[Tensor, "B S K h w"]:
         """Mirrored back, left and right swapped."""
@@ -76,11 +113,49 @@ class HeatmapCodec(Codec):
             offset = _quarter_offset(heatmaps, place)
         else:
             offset = torch.zeros_like(place, dtype=torch.float32)
+        if self.config.target == "thesis":  # its pixel m stands for 4 m
+            return (place + offset) * STRIDE, score.clamp(0.0, 1.0)
         return self.to_input(place + offset), score.clamp(0.0, 1.0)
 
 
+def thesis_target(keypoints: Float[Tensor, "B K 2"], shown: Truth, hidden: Truth, size: tuple[int, int]) -> Float[Tensor, "B K h w"]:
+    """An impulse at the rounded quarter of the place, smoothed by a Gaussian of sum 1: peak 0.619 for visible, 0.159 for hidden keypoints.
+
+    Beyond the border the border's value goes on, as in the filter of scikit-image that drew the originals.
+    """
+    place = (torch.where(shown[..., None], keypoints, 0.0) / STRIDE).round().long()
+    parts = []
+    for axis, length in ((1, size[0]), (0, size[1])):
+        at = place[..., axis].clamp(0, length - 1)
+        visible, occluded = (_smoothed_impulses(length, sigma).to(keypoints.device)[at] for sigma in THESIS_SIGMAS)
+        parts.append(torch.where(hidden[..., None], occluded, visible))
+    rows, columns = parts
+    return (rows * shown[..., None])[..., :, None] * columns[..., None, :]
+
+
+@functools.cache
+def _smoothed_impulses(length: int, sigma: float) -> Float[Tensor, "n n"]:
+    """For an impulse at each place of a line, what a Gaussian filter (cut off at four sigma) makes of it."""
+    reach = int(4 * sigma + 0.5)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    lines = functional.pad(torch.eye(length)[:, None], (reach, reach), mode="replicate")
+    return functional.conv1d(lines, (kernel / kernel.sum())[None, None])[:, 0]
+
+
 def _squared_error(output: Tensor, target: Tensor) -> Tensor:
-    return (output - target) ** 2
+    return ((output - target) ** 2).mean((-2, -1))
+
+
+def _euclidean(output: Tensor, target: Tensor) -> Tensor:
+    return (((output - target) ** 2).sum((-2, -1)) + 1e-12).sqrt()  # the root has no slope at zero
+
+
+def _divergence(output: Tensor, target: Tensor) -> Tensor:
+    """Kullback and Leibler's: of the target as shares of its sum (even shares where it is empty) from the softmax of the output."""
+    flat, logits = target.flatten(-2), output.flatten(-2)
+    total = flat.sum(-1, keepdim=True)
+    shares = torch.where(total > 0, flat / total.clamp_min(1e-12), 1 / flat.shape[-1])
+    return functional.kl_div(logits.log_softmax(-1), shares.expand_as(logits), reduction="none").sum(-1)
 
 
 def _focal(output: Tensor, target: Tensor) -> Tensor:
@@ -89,7 +164,7 @@ def _focal(output: Tensor, target: Tensor) -> Tensor:
     chance = output.sigmoid()
     hit = -((1 - chance) ** 2) * functional.logsigmoid(output)
     miss = -((1 - target) ** 4) * chance**2 * functional.logsigmoid(-output)
-    return torch.where(positive, hit, miss)
+    return torch.where(positive, hit, miss).mean((-2, -1))
 
 
 def _window(heatmaps: Float[Tensor, "B K h w"], place: Tensor, reach: int) -> Float[Tensor, "B K n n"]:

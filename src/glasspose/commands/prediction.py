@@ -1,9 +1,13 @@
 """`glasspose predict`."""
 
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from glasspose.sources import Opened
 
 DONE_WITH_FAILURES = 3
 
@@ -18,6 +22,8 @@ def predict(
     recursive: bool = False,
     overlays: bool = True,
     heatmaps: bool = False,
+    layers: bool = False,
+    strip: Path | None = None,
     smooth: bool = False,
     flip_test: bool = True,
     device: str = "auto",
@@ -45,6 +51,10 @@ def predict(
         Look into the folders of a folder too.
     heatmaps
         Also write the heatmaps over the picture, and the grid of stacks and keypoints.
+    layers
+        Also write what every layer makes of the picture: NAME.layers.png.
+    strip
+        A folder of weights, such as snapshots/ of a run: write only strip.jpg, the same pictures through each of them.
     smooth
         For video: follow people from frame to frame and smooth their keypoints (one-euro filter).
     flip_test
@@ -54,6 +64,8 @@ def predict(
     from rich.console import Console
 
     from glasspose.commands.progress import progress_bar
+    from glasspose.images import save_image
+    from glasspose.layers import layer_picture
     from glasspose.prediction import load
     from glasspose.results import Results
     from glasspose.sources import open_source
@@ -61,6 +73,8 @@ def predict(
     from glasspose.tracking import Tracker
 
     opened = open_source(source, recursive=recursive)
+    if strip is not None:
+        return _strip(opened, strip, out, device, flip_test)
     predictor = load(weights, device=device, flip_test=flip_test, batch=batch)
     found_by = where(boxes, people, predictor)
     tracker = Tracker() if smooth and opened.fps else None
@@ -75,6 +89,8 @@ def predict(
                 found += len(answer.poses)
                 if heatmaps and opened.fps is None:
                     results.add_heatmaps(answer.frame.name, answer.image, predictor)
+                if layers and opened.fps is None:
+                    save_image(out / f"{answer.frame.name}.layers.png", layer_picture(predictor, answer.image))
             progress(done, opened.count or done)
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False)
@@ -83,3 +99,19 @@ def predict(
     if problems and len(problems) == done:
         return 5
     return DONE_WITH_FAILURES if problems else 0
+
+
+def _strip(opened: "Opened", snapshots: Path, out: Path, device: str, flip_test: bool) -> int:
+    from rich.console import Console
+
+    from glasspose.errors import UsageError
+    from glasspose.images import save_image
+    from glasspose.strips import MOST, strip
+
+    if opened.fps is not None:
+        raise UsageError("--strip takes pictures, not a video or a camera", "Name an image, a folder or a pattern")
+    frames = list(islice(opened.frames, MOST + 1))
+    names = [frame.name for frame in frames]
+    save_image(out / "strip.jpg", strip([frame.load() for frame in frames], names, snapshots, device=device, flip_test=flip_test))
+    Console(stderr=True, soft_wrap=True).print(f"{len(frames)} pictures through the weights in {snapshots}: {out / 'strip.jpg'}", markup=False)
+    return 0

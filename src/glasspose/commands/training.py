@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from glasspose.configs.training import PACKS, Recipe
 
@@ -17,6 +17,7 @@ def train(
     init: str | None = None,
     freeze: tuple[str, ...] = (),
     folds: int | None = None,
+    range_test: Annotated[int | None, Parameter(validator=validators.Number(gte=20, lte=100_000))] = None,
 ) -> int:
     """Train a network from a recipe; every value of the recipe can be given as an option too.
 
@@ -39,15 +40,22 @@ def train(
         Leave these parts of the model as they are: stem, hourglasses, features, heads.
     folds
         Train so many networks, each without its share of the images, and write out-of-fold predictions.
+    range_test
+        Instead of training, take so many steps at rising learning rates, draw the loss into range_test.png and suggest a rate (Smith 2017).
 
     """
     from rich.console import Console
 
     from glasspose.folds import train_folds
+    from glasspose.rates import RULE
+    from glasspose.rates import range_test as tested
     from glasspose.training import train
 
     console = Console(stderr=True, soft_wrap=True)
-    if folds is not None:
+    if range_test is not None:
+        found = tested(recipe, range_test, out=out, packs=packs, init=init, freeze=freeze)
+        told = f"Suggestion: --optimiser.learning-rate {found.suggestion:.2g} ({RULE}). Loss over rate: {out / 'range_test.png'}"
+    elif folds is not None:
         trained = train_folds(recipe, folds, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
         told = f"Out-of-fold predictions of {trained.people} people are in {trained.predictions}; PCK@0.2 {100 * trained.pck:.1f} %"
     else:

@@ -20,10 +20,20 @@ class Heatmap(_Codec):
     """One map for each keypoint with a Gaussian of peak 1 at its place (Tompson et al. 2014; Newell et al. 2016)."""
 
     kind: Literal["heatmap"] = "heatmap"
+    target: Literal["gaussian", "thesis"] = "gaussian"
+    """`gaussian`: peak 1. `thesis`: sum 1, sigma 0.5 for visible and 1 for occluded keypoints, whatever `sigma` says (Copenhagen 2021)."""
     sigma: Annotated[float, Field(gt=0)] = 1.0
     """Standard deviation of the Gaussian in heatmap pixels."""
-    loss: Literal["mse", "weighted_mse", "focal"] = "mse"
-    """`weighted_mse` counts pixels of the target above zero `positive_weight` times; `focal` is CenterNet's (Zhou et al. 2019)."""
+    occluded_sigma: Annotated[float, Field(gt=0)] | None = None
+    """The same for keypoints that something hides; `sigma` where not given."""
+    centre: Literal["exact", "truncated"] = "exact"
+    """`truncated`: Gaussians in the middle of the heatmap pixel that holds the keypoint, as Newell's code draws them."""
+    loss: Literal["mse", "weighted_mse", "focal", "euclidean", "kl"] = "mse"
+    """`weighted_mse` counts pixels of the target above zero `positive_weight` times; `focal` is CenterNet's (Zhou et al. 2019); `euclidean` is the
+    root of the sum of squared differences over a map; `kl` is the sum of p (log p - log q) over a map, p the target divided by its sum, q the
+    softmax of the output (p is even where the target is empty)."""
+    activation: Literal["linear", "sigmoid"] = "linear"
+    """What the losses of differences (mse, weighted_mse, euclidean) compare with the target: the output, or its sigmoid."""
     positive_weight: Annotated[float, Field(gt=0)] = 82.0
     decoder: Literal["dark", "quarter", "argmax"] = "dark"
     """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour."""

@@ -14,29 +14,70 @@ class _Model(Config):
     """(height, width) of the network's input in pixels; hourglasses need multiples of 2^(depth + 2)."""
 
 
-class Hourglass(_Model):
-    """Stacked hourglass (Newell et al., ECCV 2016)."""
+class Autoencoder(Config):
+    """A narrow place in the middle of an hourglass, after its last bottleneck residual."""
 
-    kind: Literal["hourglass"] = "hourglass"
+    code: Annotated[int, Field(ge=1, le=4096)] = 50
+    """Numbers that the whole bottleneck is squeezed through."""
+    linear: bool = False
+    """One matrix down and one up, as PCA would do it, instead of convolutions with ReLU."""
+    output_relu: bool = False
+    """ReLU after the last layer as well, as in the original; what is to be rebuilt has negative values, which it can then never reach."""
+
+
+class _Hourglass(_Model):
     stacks: Annotated[int, Field(ge=1, le=16)] = 2
     """Hourglasses in a row, each supervised."""
     channels: Annotated[int, Field(ge=8, le=1024, multiple_of=8)] = 256
     """Width of the network at the heatmaps' resolution."""
     depth: Annotated[int, Field(ge=1, le=6)] = 4
     """How often an hourglass halves the resolution."""
+    skips: bool = True
+    """Connections from the way down to the way up at every resolution; without them all passes through the bottleneck."""
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        step = 2 ** (self.depth + 2)
+        if any(side <= 0 or side % step for side in self.input_size):
+            raise ValueError(f"input_size {self.input_size} must be multiples of 2^(depth + 2) = {step}")
+        return self
+
+
+class _Squeezed(_Hourglass):
+    autoencoder: Autoencoder | None = None
+    """A narrow place in the middle of every hourglass; `autoencoder_training` of the recipe can teach it alone first."""
+
+
+class Hourglass(_Squeezed):
+    """Stacked hourglass (Newell et al., ECCV 2016)."""
+
+    kind: Literal["hourglass"] = "hourglass"
     residuals: Annotated[int, Field(ge=1, le=8)] = 1
     """Residual modules at each position."""
     level_channels: tuple[int, ...] | None = None
     """Widths at the lower resolutions, one for each level; the same as `channels` where not given."""
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> "Hourglass":
-        step = 2 ** (self.depth + 2)
-        if any(side <= 0 or side % step for side in self.input_size):
-            raise ValueError(f"input_size {self.input_size} must be multiples of 2^(depth + 2) = {step}")
+    def _levels_fit(self) -> Self:
         if self.level_channels is not None and (len(self.level_channels) != self.depth or any(c < 8 or c % 2 for c in self.level_channels)):
             raise ValueError(f"level_channels needs {self.depth} even widths of 8 or more, one for each level")
         return self
+
+
+class ThesisHourglass(_Squeezed):
+    """The hourglass of a bachelor's thesis (Copenhagen 2021): 3 x 3 skips in every residual, a stem of full width, three bottleneck residuals."""
+
+    kind: Literal["thesis_hourglass"] = "thesis_hourglass"
+
+
+class UvicHourglass(_Hourglass):
+    """The stacked hourglass of the University of Victoria's COCO project: convolution, ReLU, then batch norm; its own depth is 3."""
+
+    kind: Literal["uvic_hourglass"] = "uvic_hourglass"
+    separable: bool = False
+    """Depthwise and pointwise convolutions in every residual (its "mobile" variant)."""
+    output: Literal["linear", "sigmoid", "relu"] = "linear"
+    """What the heads end in; its best run had sigmoid."""
 
 
 class _Plain(_Model):
@@ -127,5 +168,8 @@ class Unet(_Plain):
         return self
 
 
-Model = Annotated[Hourglass | DeepPose | Resnet | SimpleBaseline | Hrnet | Unet, Field(discriminator="kind")]
+Model = Annotated[
+    Hourglass | ThesisHourglass | UvicHourglass | DeepPose | Resnet | SimpleBaseline | Hrnet | Unet,
+    Field(discriminator="kind"),
+]
 """Any model."""

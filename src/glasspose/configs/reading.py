@@ -83,8 +83,8 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"recipe {path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}", "See docs/recipes.md") from None
 
 
-def recipe_defaults(tokens: list[str]) -> Dict:
-    """The values of a recipe as defaults under the options of `glasspose train`.
+def recipe_defaults(tokens: list[str], verb: str = "train") -> Dict:
+    """The values of a recipe as defaults under the options of `glasspose train`, or of another verb that takes one.
 
     `tokens` begin with the recipe's path, which is taken out of them; so are options for entries of a list (--extra.0.root), which cyclopts
     does not know.
@@ -96,7 +96,7 @@ def recipe_defaults(tokens: list[str]) -> Dict:
             del tokens[place]
             value = found[4] if found[4] is not None else tokens.pop(place) if tokens[place:] and not tokens[place].startswith("--") else "true"
             entry[found[3].replace("-", "_")] = value
-    return Dict({"train": _dashed(data)}, source=path)
+    return Dict({verb: _dashed(data)}, source=path)
 
 
 def _entry(data: dict[str, Any], key: str, place: int) -> dict[str, Any] | None:

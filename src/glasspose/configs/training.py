@@ -9,7 +9,7 @@ from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.codecs import Codec, Heatmap
 from glasspose.configs.config import Config
 from glasspose.configs.data import Data
-from glasspose.configs.models import Hourglass, Model
+from glasspose.configs.models import Autoencoder, Hourglass, Model, UvicHourglass
 from glasspose.configs.pairing import mismatch
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -40,13 +40,31 @@ class _AdamLike(_Optimiser):
     betas: tuple[Decay, Decay] = (0.9, 0.999)
 
 
-class RmsProp(_Optimiser):
+class _WithMomentum(_Optimiser):
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the last step that is taken again."""
+
+
+class RmsProp(_WithMomentum):
     """RMSprop (Hinton 2012), Newell's optimiser."""
 
     kind: Literal["rmsprop"] = "rmsprop"
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.99
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Sgd(_WithMomentum):
+    """Stochastic gradient descent."""
+
+    kind: Literal["sgd"] = "sgd"
+    nesterov: bool = False
+    """The gradient is taken where momentum leads (Sutskever et al. 2013)."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "Sgd":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 class Adam(_AdamLike):
@@ -61,7 +79,7 @@ class AdamW(_AdamLike):
     kind: Literal["adamw"] = "adamw"
 
 
-Optimiser = Annotated[RmsProp | Adam | AdamW, Field(discriminator="kind")]
+Optimiser = Annotated[RmsProp | Sgd | Adam | AdamW, Field(discriminator="kind")]
 
 
 class Constant(Config):
@@ -105,6 +123,20 @@ Schedule = Annotated[Constant | Step | Plateau | Cosine, Field(discriminator="ki
 _KINDS = {"model": "hourglass", "codec": "heatmap"}
 
 
+class AutoencoderTraining(Config):
+    """A first stage for a model with an autoencoder: it learns alone to rebuild the bottlenecks of a trained network (--init), then goes into it."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch: Annotated[int, Field(ge=1)] = 16
+    optimiser: Optimiser = Sgd(learning_rate=5e-4, momentum=0.9)
+    halve_every: Annotated[int, Field(ge=1)] = 25
+    """Epochs after which the learning rate is halved, again and again."""
+    noise: Annotated[float, Field(ge=0)] = 0.1
+    """What is rebuilt is hidden behind x + noise * x * N(0, 1), in training alone."""
+    start: Literal["chance", "pca"] = "chance"
+    """`pca`: a linear autoencoder starts as the principal components of the bottlenecks."""
+
+
 class Recipe(Config):
     """A complete training run."""
 
@@ -119,6 +151,8 @@ class Recipe(Config):
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = AdamW(learning_rate=1e-3, weight_decay=0.01)
     schedule: Schedule = Cosine()
+    autoencoder_training: AutoencoderTraining | None = None
+    """A stage before the first epoch, where the weights given by --init have no autoencoder yet."""
     epochs: Annotated[int, Field(ge=1)] = 100
     batch: Annotated[int, Field(ge=1)] = 32
     """People between two steps of the optimiser, over all processes."""
@@ -130,6 +164,10 @@ class Recipe(Config):
     """Largest norm of the gradient."""
     early_stop: Annotated[int, Field(ge=1)] | None = None
     """Stop when validation PCK has not grown for so many epochs."""
+    best_by: Literal["pck", "loss"] = "pck"
+    """What makes an epoch the best: the highest validation PCK, or the lowest validation loss."""
+    snapshots: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Epochs whose weights are kept in `snapshots/` of the run, to look at later."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """auto: bf16 on a GPU, 32 bits on a CPU, where bf16 is several times slower."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -152,15 +190,27 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
-    def _model_fits_codec(self) -> "Recipe":
+    def _parts_fit(self) -> "Recipe":
         if problem := mismatch(self.model, self.codec):
             raise ValueError(problem)
+        if self.data.skeleton == "head_box" and self.augmentation.rotation > 0:
+            raise ValueError("the corners of a turned box are not those of a box: head_box needs augmentation.rotation 0")
         return self
 
     @model_validator(mode="after")
-    def _boxes_stay_upright(self) -> "Recipe":
-        if self.data.skeleton == "head_box" and self.augmentation.rotation > 0:
-            raise ValueError("the corners of a turned box are not those of a box: head_box needs augmentation.rotation 0")
+    def _autoencoder_fits(self) -> "Recipe":
+        squeezed: Autoencoder | None = getattr(self.model, "autoencoder", None)
+        if self.autoencoder_training is not None and squeezed is None:
+            raise ValueError("autoencoder_training needs a model with an autoencoder: set model.autoencoder")
+        if self.autoencoder_training is not None and self.autoencoder_training.start == "pca" and not (squeezed and squeezed.linear):
+            raise ValueError("autoencoder_training.start pca needs model.autoencoder.linear")
+        return self
+
+    @model_validator(mode="after")
+    def _activation_fits(self) -> "Recipe":
+        expects_logits = isinstance(self.codec, Heatmap) and (self.codec.activation == "sigmoid" or self.codec.loss in ("focal", "kl"))
+        if isinstance(self.model, UvicHourglass) and self.model.output != "linear" and expects_logits:
+            raise ValueError(f"the codec expects linear outputs, and model.output is {self.model.output}: leave one of them out")
         return self
 
 

@@ -11,10 +11,14 @@ from glasspose.models.hourglass import StackedHourglass
 from glasspose.models.hrnet import HighResolutionNetwork
 from glasspose.models.resnet import ResnetRegressor
 from glasspose.models.simple_baseline import SimpleBaselineNetwork
+from glasspose.models.thesis_hourglass import StackedThesisHourglass
 from glasspose.models.unet import UnetNetwork
+from glasspose.models.uvic_hourglass import StackedUvicHourglass
 
 MODELS: Mapping[str, Callable[[Any, int], nn.Module]] = {
     "hourglass": StackedHourglass,
+    "thesis_hourglass": StackedThesisHourglass,
+    "uvic_hourglass": StackedUvicHourglass,
     "deeppose": DeepPoseNetwork,
     "simple_baseline": SimpleBaselineNetwork,
     "hrnet": HighResolutionNetwork,

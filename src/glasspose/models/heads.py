@@ -1,9 +1,12 @@
 """The last layers of networks, which begin close to saying nothing: chance answers would cost the first epochs."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from torch import nn
 
+KEYPOINT_AXES: Mapping[str, tuple[int, ...]] = {"head.*": (0,), "keypoint_maps.*": (0,)}
+"""Tensors whose entries along these axes belong to keypoints, so many numbers to each; models with further ones say so themselves."""
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
