@@ -23,7 +23,9 @@ VERBS = {
 }
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack", "download")}
 EXPLAIN_VERBS = {
+    "context": "explain.context:context",
     "skips": "explain.skips:skips",
+    "stress": "explain.stress:stress",
     "report": "explain.report:report",
 }
 """Question: module in `commands/explain` and its function."""

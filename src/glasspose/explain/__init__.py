@@ -10,9 +10,16 @@ Every function returns an `Explanation`.
 from importlib import import_module
 from typing import Any
 
-_PUBLIC: dict[str, str] = {"Explanation": "explanation", "Verdict": "explanation", "report": "reporting", "skips": "branches"}
+_PUBLIC: dict[str, str] = {
+    "Explanation": "explanation",
+    "Verdict": "explanation",
+    "context": "dependence",
+    "report": "reporting",
+    "skips": "branches",
+    "stress": "robustness",
+}
 """Each question and the module that answers it, named by its subject so that no module shadows its function."""
-__all__ = ["Explanation", "Verdict", "report", "skips"]
+__all__ = ["Explanation", "Verdict", "context", "report", "skips", "stress"]
 
 
 def __getattr__(name: str) -> Any:

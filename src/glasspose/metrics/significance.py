@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import t as student
 
-from glasspose.metrics.scores import RESAMPLES, Interval, interval_of
+from glasspose.metrics.scores import CONFIDENCE, RESAMPLES, Interval, interval_of
 
 
 def mean_interval(values: Float[np.ndarray, " N"], *, groups: np.ndarray | None = None, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
@@ -19,6 +19,25 @@ def mean_interval(values: Float[np.ndarray, " N"], *, groups: np.ndarray | None 
     totals, sizes = np.bincount(keys, values, count), np.bincount(keys, minlength=count)
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     return interval_of((weights @ totals) / np.maximum(weights @ sizes, 1))
+
+
+def mean_intervals(
+    values: Float[np.ndarray, "N M"], counted: Bool[np.ndarray, "N M"], groups: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, "M 2"]]:
+    """M means at once, each over the rows that it counts, with 95 % intervals; the same groups are drawn for all. NaN for fewer than two groups."""
+    keys = np.unique(groups, return_inverse=True)[1]
+    count = int(keys.max()) + 1
+    totals, sizes = np.zeros((count, values.shape[1])), np.zeros((count, values.shape[1]))
+    np.add.at(totals, keys, np.where(counted, values, 0.0))
+    np.add.at(sizes, keys, counted)
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        draws, means = (weights @ totals) / (weights @ sizes), totals.sum(0) / sizes.sum(0)
+    known = (sizes > 0).sum(0) >= 2
+    bounds = np.full((values.shape[1], 2), np.nan)
+    if known.any():
+        bounds[known] = np.nanquantile(draws[:, known], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0).T
+    return means, bounds
 
 
 def sign_flip_p(differences: Float[np.ndarray, "N M"], *, seed: int = 0, resamples: int = RESAMPLES) -> Float[np.ndarray, " M"]:
