@@ -55,7 +55,7 @@ def base(shared):
 
 def go(tmp_path, base, name="run", resume=False, stage=STAGE, model=SQUEEZED, freeze=(), **changes):
     """Both stages."""
-    shared = Path(base or "nothing").parent
+    shared = tmp_path if base is None else Path(base).parent
     recipe = nano_recipe(shared, **{"model": model, "autoencoder_training": stage, "epochs": 1, **changes})
     return train(recipe, out=tmp_path / name, packs=shared / "packs", resume=resume, init=base, freeze=freeze)
 

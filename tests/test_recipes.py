@@ -1,4 +1,4 @@
-"""Every recipe trains: two steps at a small size, on drawn people."""
+"""Every recipe trains: two steps for each of its datasets at a small size, on drawn people."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def reduced(recipe, folder):
         plain["autoencoder_training"] |= {"epochs": 1}
         plain["model"]["autoencoder"]["code"] = 3
     data = DrawnPeople(count=8, folder=folder / "drawn", skeleton=recipe.data.skeleton).model_dump()
-    changes = {"data": data, "extra": (), "validation": "val", "packing": Packing(size=64).model_dump()}
+    changes = {"data": data, "extra": (data,) * len(recipe.extra), "validation": "val", "packing": Packing(size=64).model_dump()}
     return Recipe.model_validate({**plain, **changes, "epochs": 1, "batch": 4, "workers": 0})
 
 
@@ -62,6 +62,7 @@ def test_every_recipe_trains_for_two_steps(path, folder, tmp_path, monkeypatch):
         init = str(tmp_path / "init.safetensors")
         save_weights(Path(init), PoseNetwork(plain, recipe.codec, LSP), {})
     done = train(recipe, out=tmp_path / "run", packs=folder / "packs", init=init)
-    assert len(steps) == 2
+    assert read_recipe(tmp_path / "run/recipe.yaml") == recipe
+    assert len(steps) == 2 * (1 + len(recipe.extra))
     assert len(done.history) == 1
     assert (tmp_path / "run/best.safetensors").exists()

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a YAML file. UsageError naming the first key that does not fit."""
+    data = read_yaml(path)
     try:
-        return Recipe.model_validate(read_yaml(path))
+        return Recipe.model_validate(data)
     except ValidationError as problem:
         first = problem.errors()[0]
-        raise UsageError(f"recipe {path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}", "See docs/recipes.md") from None
+        raise UsageError(f"recipe {path}: {_spelt(first['loc'], data)}: {first['msg']}", "See docs/recipes.md") from None
+
+
+def _spelt(places: Sequence[int | str], data: Any) -> str:
+    """Where a key stands, as the file has it: without the kinds that pydantic puts between."""
+    parts = []
+    for place in places:
+        if isinstance(data, dict) and place not in data and place in (data.get("kind"), "hourglass", "heatmap"):
+            continue
+        parts.append(str(place))
+        if isinstance(data, dict):
+            data = data.get(place)
+        elif isinstance(data, list) and isinstance(place, int):
+            data = data[place]
+    return ".".join(parts)
 
 
 def recipe_defaults(tokens: list[str], verb: str = "train") -> Dict:
