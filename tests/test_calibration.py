@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasspose.calibration import Calibration, best_threshold, calibration_from_card, person_scores
+from glasspose.calibration import Calibration, Trust, best_threshold, calibration_from_card, person_scores
 from glasspose.errors import WeightsError
 
 scored = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30)
@@ -74,3 +74,40 @@ def test_without_a_calibration_there_is_a_plain_one_that_says_so():
 def test_a_malformed_calibration_is_refused(data):
     with pytest.raises(WeightsError, match="calibration in the card"):
         calibration_from_card({"calibration": data}, 3)
+
+
+TRUST = Trust(probability=(((0.1, 0.2), (0.5, 0.9)),) * 2, radius=((0.1, 0.2, 0.3, 0.4),) * 2, large=50.0, note="n")
+
+
+def test_probabilities_and_radii_come_back_from_a_card():
+    calibration = Calibration(seen=(0.1, 0.1), person=0.2, trust=TRUST)
+    card = json.loads(json.dumps({"calibration": calibration.to_json()}))
+    assert calibration_from_card(card, 2) == calibration
+    assert TRUST.probabilities(np.array([[0.0, 0.3], [0.5, 1.0]])).tolist() == [[0.2, pytest.approx(0.55)], [0.9, 0.9]]
+
+
+def test_radii_are_pixels_of_the_pose_and_of_its_group():
+    pose = np.array([[[0.0, 0.0], [40.0, 40.0]]])
+    seen = np.array([[True, False]])
+    assert TRUST.radii(pose, seen)[0].tolist() == pytest.approx([0.3 * 40, 0.1 * 40])
+    assert TRUST.radii(2 * pose, seen)[0].tolist() == pytest.approx([0.4 * 80, 0.2 * 80])
+    assert TRUST.radii(pose[:0], seen[:0]).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {"probability": []},
+            {"probability": [[[0.5, 0.1], [0.1, 0.9]]] * 2},
+            {"probability": [[[0.1, 1.5]]] * 2},
+            {"probability": [[]] * 2},
+            {"large": None},
+        ),
+        *({"radius": [[0.1] * 3] * 2}, {"radius": [[-1.0] * 4] * 2}, {"radius": "x"}, {"coverage": 2}, {"large": float("inf")}),
+    ],
+)
+def test_malformed_probabilities_are_refused(change):
+    data = {"seen": [0.1] * 2, "person": 0.2, "trust": TRUST.to_json() | change}
+    with pytest.raises(WeightsError, match="probabilities in the card"):
+        calibration_from_card({"calibration": data}, 2)

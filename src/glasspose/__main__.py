@@ -23,9 +23,12 @@ VERBS = {
 }
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack", "download")}
 EXPLAIN_VERBS = {
+    "errors": "explain.errors:errors",
     "context": "explain.context:context",
     "skips": "explain.skips:skips",
+    "trust": "explain.trust:trust",
     "stress": "explain.stress:stress",
+    "labels": "explain.labels:labels",
     "report": "explain.report:report",
 }
 """Question: module in `commands/explain` and its function."""

@@ -4,7 +4,7 @@ Where no box is given, one person is sought in two passes: the whole picture, th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +161,8 @@ class Predictor:
         seen = self._seen(image, keypoints, scores)
         if boxes is None:
             boxes = np.stack([extent(points, own) if own.any() else np.zeros(4) for points, own in zip(keypoints, seen, strict=True)])
+        trust = self.calibration.trust
+        fitted = trust if trust is not None and trust.flip_test == self.flip_test else None
         return Poses(
             keypoints=keypoints,
             scores=scores,
@@ -169,12 +171,14 @@ class Predictor:
             person_scores=person_scores(scores),
             skeleton=self.network.skeleton,
             size=(image.shape[0], image.shape[1]),
+            probability=None if fitted is None else fitted.probabilities(scores),
+            radius=None if fitted is None else fitted.radii(keypoints, seen),
         )
 
 
 def _nobody(poses: Poses) -> Poses:
     fields = ("keypoints", "scores", "seen", "boxes", "person_scores")
-    return Poses(**{name: getattr(poses, name)[:0] for name in fields}, skeleton=poses.skeleton, size=poses.size)
+    return replace(poses, **{name: getattr(poses, name)[:0] for name in fields}, probability=None, radius=None)
 
 
 def find_device(name: str) -> torch.device:

@@ -91,6 +91,10 @@ class Poses:
     """(height, width) of the image."""
     track_ids: Sequence[int] | None = field(default=None)
     """For video: the same number for the same person from frame to frame."""
+    probability: Float[np.ndarray, "N K"] | None = field(default=None)
+    """That the keypoint is right (within 0.2 torso lengths), given that it is in the picture; where `explain trust` has calibrated the weights."""
+    radius: Float[np.ndarray, "N K"] | None = field(default=None)
+    """Image pixels around the keypoint that hold the true place in 90 % of the cases; where the weights are calibrated."""
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -119,6 +123,8 @@ class Poses:
                 "y": round(float(self.keypoints[n, k, 1]), 3),
                 "score": round(float(self.scores[n, k]), 4),
                 "seen": bool(self.seen[n, k]),
+                **({} if self.probability is None else {"probability": round(float(self.probability[n, k]), 4)}),
+                **({} if self.radius is None else {"radius": round(float(self.radius[n, k]), 2)}),
             }
             for k, name in enumerate(self.skeleton.keypoints)
         }

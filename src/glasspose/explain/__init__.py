@@ -14,12 +14,15 @@ _PUBLIC: dict[str, str] = {
     "Explanation": "explanation",
     "Verdict": "explanation",
     "context": "dependence",
+    "errors": "mistakes",
+    "labels": "suspects",
     "report": "reporting",
     "skips": "branches",
     "stress": "robustness",
+    "trust": "confidence",
 }
 """Each question and the module that answers it, named by its subject so that no module shadows its function."""
-__all__ = ["Explanation", "Verdict", "context", "report", "skips", "stress"]
+__all__ = ["Explanation", "Verdict", "context", "errors", "labels", "report", "skips", "stress", "trust"]
 
 
 def __getattr__(name: str) -> Any:
