@@ -16,13 +16,16 @@ _PUBLIC: dict[str, str] = {
     "context": "dependence",
     "errors": "mistakes",
     "labels": "suspects",
+    "latent": "clusters",
+    "layers": "redundancy",
     "report": "reporting",
     "skips": "branches",
     "stress": "robustness",
     "trust": "confidence",
+    "walk": "walking",
 }
 """Each question and the module that answers it, named by its subject so that no module shadows its function."""
-__all__ = ["Explanation", "Verdict", "context", "errors", "labels", "report", "skips", "stress", "trust"]
+__all__ = ["Explanation", "Verdict", "context", "errors", "labels", "latent", "layers", "report", "skips", "stress", "trust", "walk"]
 
 
 def __getattr__(name: str) -> Any:

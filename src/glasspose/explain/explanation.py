@@ -111,6 +111,8 @@ class Explanation:
     provenance: Provenance
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What else there is to look at, such as a moving picture: the end of a file's name and its content."""
     limits: Sequence[str] = ()
     """What it does not show."""
 
@@ -143,11 +145,13 @@ class Explanation:
         }
 
     def save(self, folder: Path) -> None:
-        """Write NAME.json, every figure as PNG and every table as CSV."""
+        """Write NAME.json, every figure as PNG, every table as CSV, and the other files."""
         for figure in self.figures:
             write_atomically(folder / f"{self.name}-{figure.name}.png", figure.png)
         for table in self.tables:
             write_atomically(folder / f"{self.name}-{table.name}.csv", table.to_csv())
+        for ending, content in self.files.items():
+            write_atomically(folder / f"{self.name}-{ending}", content)
         write_atomically(folder / f"{self.name}.json", (json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n").encode())
 
 
