@@ -1,9 +1,14 @@
-"""The experiments of docs/results.md: each cell is one training run and its measurement."""
+"""The experiments of docs/results.md: each cell is one training run and its measurement.
+
+`options` hold at every size; `small` are what make a recipe of full size small enough for two CPU cores, `full` what makes the small
+recipe large.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SMALL = "recipes/small-lsp.yaml"
+FULL = ("--model.input-size", "256", "256", "--model.channels", "256", "--packing.size", "256", "--epochs", "60", "--workers", "12")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +22,8 @@ class Cell:
     options: Sequence[str] = ()
     """What it changes of the recipe."""
     recipe: str = SMALL
+    small: Sequence[str] = ()
+    full: Sequence[str] = FULL
     init: str | None = None
     """The cell whose best weights it starts from."""
     evaluate: Sequence[str] = ()
@@ -30,22 +37,141 @@ class Cell:
     why: str = ""
     """Why that differs."""
 
+    def words(self, size: str) -> tuple[str, ...]:
+        """The options at a size, small or full."""
+        return (*(self.small if size == "small" else self.full), *self.options)
 
-STACKS, LOSSES, VIEWS, DECODING = "Stacks and residuals", "Losses and targets", "What is seen in training", "Decoding"
+
+def regressor(recipe: str, *options: str) -> dict[str, object]:
+    """A recipe of another network, brought to the small cell's data and time."""
+    small = ("--model.input-size", "128", "128", "--packing.size", "128", "--epochs", "6", "--batch", "32", "--workers", "0")
+    return {"recipe": f"recipes/{recipe}.yaml", "small": (*small, *options), "full": ()}
+
+
+THESIS = "The thesis: skips, autoencoder, controls"
+STACKS = "Stacks and residuals"
+LOSSES = "Losses and targets"
+REGRESSION = "Regression against heatmaps"
+VIEWS = "What is seen in training"
+DECODING = "Decoding"
+PLAIN = ("flip", "rotation", "scale", "translation", "colour")
+THESIS_NET = ("--model.kind", "thesis_hourglass")
+ORIGINAL = ("--codec.target", "thesis", "--codec.unlabelled", "zero", "--codec.decoder", "argmax")
+DENSE = ("--optimiser.learning-rate", "0.0005", "--codec.unlabelled", "mask", "--augmentation.flip", "0.5")
+COPENHAGEN = "another data set, size and PCK (COCO, 256 px, within 12.8 px); see `evaluate --protocols thesis`"
 
 CELLS = (
     Cell(name="newell-1", group=STACKS, label="Newell, 1 stack", systems="M1 M2 M3"),
     Cell(name="newell-2", group=STACKS, label="Newell, 2 stacks", options=("--model.stacks", "2"), systems="M4"),
     Cell(name="newell-4", group=STACKS, label="Newell, 4 stacks", options=("--model.stacks", "4"), systems="M4"),
+    Cell(name="uvic", group=STACKS, label="Victoria's, 1 stack", options=("--model.kind", "uvic_hourglass", "--model.depth", "3"), systems="M8"),
+    Cell(
+        name="uvic-separable",
+        group=STACKS,
+        label="Victoria's, separable",
+        options=("--model.kind", "uvic_hourglass", "--model.depth", "3", "--model.separable"),
+        systems="M8",
+    ),
+    Cell(name="thesis", group=THESIS, label="thesis hourglass", options=THESIS_NET, systems="M5", document="test PCK .441", why=COPENHAGEN),
+    Cell(name="thesis-control", group=THESIS, label="the same epochs again", options=THESIS_NET, init="thesis", systems="M6", document="never run"),
+    Cell(
+        name="thesis-autoencoder",
+        group=THESIS,
+        label="+ autoencoder",
+        options=(*THESIS_NET, "--model.autoencoder.code", "50", "--autoencoder-training.epochs", "20"),
+        init="thesis",
+        systems="M6 X9",
+        document="test PCK .474 (+7.5 %)",
+        why="the thesis ran no control",
+    ),
+    Cell(
+        name="thesis-linear",
+        group=THESIS,
+        label="+ 50 linear numbers",
+        options=(
+            *THESIS_NET,
+            "--model.autoencoder.code",
+            "50",
+            "--model.autoencoder.linear",
+            "--autoencoder-training.epochs",
+            "20",
+            "--autoencoder-training.start",
+            "pca",
+        ),
+        init="thesis",
+        systems="M6",
+        document="never run",
+    ),
+    Cell(
+        name="thesis-no-skips",
+        group=THESIS,
+        label="retrained without skips",
+        options=(*THESIS_NET, "--model.no-skips"),
+        systems="M7",
+        document=".179 (post hoc, training people)",
+        why="post hoc and retrained are two questions",
+    ),
+    Cell(
+        name="thesis-original",
+        group=THESIS,
+        label="thesis targets",
+        options=(*THESIS_NET, *ORIGINAL),
+        systems="D10",
+        document="test PCK .441",
+        why=COPENHAGEN,
+    ),
+    Cell(name="gaussian", group=LOSSES, label="MSE, sigma 1", systems="T2", init="newell-1", trains=False),
     Cell(name="weighted", group=LOSSES, label="weighted MSE", options=("--codec.loss", "weighted_mse"), systems="T9"),
     Cell(name="focal", group=LOSSES, label="focal", options=("--codec.loss", "focal"), systems="T9"),
     Cell(name="sigma-0.5", group=LOSSES, label="sigma 0.5", options=("--codec.sigma", "0.5"), systems="D10"),
     Cell(name="sigma-2", group=LOSSES, label="sigma 2", options=("--codec.sigma", "2"), systems="D10"),
+    Cell(name="heatmaps", group=REGRESSION, label="hourglass, 1 stack", systems="M14", init="newell-1", trains=False),
+    Cell(
+        name="deeppose",
+        group=REGRESSION,
+        label="deeppose, half as wide",
+        **regressor("deeppose-pose-lsp", "--model.widths", "48", "128", "192", "192", "128", "--model.dense", "1024", *DENSE),
+        systems="M9",
+        document="30 % PCKh (head segment)",
+        why="MPII, missing joints counted",
+    ),
+    Cell(
+        name="resnet",
+        group=REGRESSION,
+        label="resnet18, coordinates",
+        **regressor("resnetv2-pose-lsp", "--model.backbone", "resnet18", "--model.no-pretrained", "--model.dense", "512", *DENSE),
+        systems="M10",
+        document="50 % PCKh (head segment)",
+        why="MPII, ImageNet weights, missing joints counted",
+    ),
+    Cell(
+        name="rle",
+        group=REGRESSION,
+        label="resnet18, RLE",
+        **regressor("rle-lsp", "--model.backbone", "resnet18", "--model.no-pretrained"),
+        systems="M14",
+    ),
+    Cell(name="dsnt", group=REGRESSION, label="hourglass, DSNT", options=("--codec.kind", "soft_argmax"), systems="M14"),
     Cell(
         name="no-augmentation",
         group=VIEWS,
         label="no augmentation",
-        options=[word for name in ("flip", "rotation", "scale", "translation", "colour") for word in (f"--augmentation.{name}", "0")],
-        systems="D17 D25",
+        options=[word for name in PLAIN for word in (f"--augmentation.{name}", "0")],
+        systems="D17",
+    ),
+    Cell(name="small-augmentation", group=VIEWS, label="flip, rotation, scale", systems="D25", init="newell-1", trains=False),
+    Cell(name="heavy", group=VIEWS, label="Victoria's heavy set", options=("--augmentation.preset", "heavy"), systems="D17"),
+    Cell(name="margin-1.1", group=VIEWS, label="margin 110 %", options=("--packing.margin", "1.1"), systems="D16"),
+    Cell(name="margin-1.5", group=VIEWS, label="margin 150 %", options=("--packing.margin", "1.5"), systems="D16"),
+    Cell(name="flip-test", group=DECODING, label="DARK and flip test", init="newell-1", trains=False, systems="E7"),
+    Cell(
+        name="no-flip-test",
+        group=DECODING,
+        label="DARK alone",
+        init="newell-1",
+        trains=False,
+        evaluate=("--no-flip-test",),
+        systems="E7",
+        document="3 to 5 % lost (COCO AP)",
     ),
 )

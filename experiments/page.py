@@ -83,14 +83,10 @@ def difference(found: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
 
 def shown(cell: Cell) -> str:
     """The command of a cell."""
-    words = [
-        "glasspose train",
-        cell.recipe,
-        "--data.root $GLASSPOSE_DATA/lspet",
-        *cell.options,
-        *([f"--init runs/{cell.init}/best.safetensors"] if cell.init else []),
-    ]
-    return " ".join(words) if cell.trains else " ".join(["glasspose evaluate", f"runs/{cell.init}/best.safetensors", *cell.evaluate])
+    init = [f"--init runs/{cell.init}/best.safetensors"] if cell.init else []
+    data = "--data.kind lspet --data.root $GLASSPOSE_DATA/lspet --data.split val"
+    words = ["glasspose train", cell.recipe, "--data.root $GLASSPOSE_DATA/lspet", *cell.words("small"), *init]
+    return " ".join(words) if cell.trains else " ".join(["glasspose evaluate", f"runs/{cell.init}/best.safetensors", data, *cell.evaluate])
 
 
 def literature() -> str:

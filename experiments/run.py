@@ -19,7 +19,6 @@ from cells import CELLS, Cell
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/experiments"
-FULL = ("--model.input-size", "256", "256", "--model.channels", "256", "--packing.size", "256", "--epochs", "60", "--workers", "12")
 
 
 def run(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -> None:
@@ -55,7 +54,7 @@ def run(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -
 
 def _train(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path, out: Path) -> list[str]:
     words = ["train", cell.recipe, "--data.root", str(data), "--out", str(out), "--packs", str(packs), "--seed", str(seed)]
-    words += [*(FULL if size == "full" else ()), *cell.options]
+    words += cell.words(size)
     if cell.init:
         words += ["--init", str(runs / f"{cell.init}-{size}-seed{seed}" / "best.safetensors")]
     return words + (["--resume"] if any(out.glob("*.ckpt")) else [])
