@@ -8,10 +8,10 @@ from torch import nn
 from glasspose.calibration import Calibration
 from glasspose.configs.codecs import Heatmap
 from glasspose.configs.models import Hourglass
-from glasspose.data.loading import DEVIATION, MEAN
 from glasspose.network import PoseNetwork
 from glasspose.prediction import Predictor
 from glasspose.skeletons import Skeleton
+from glasspose.structures import DEVIATION, MEAN
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0), "magenta": (255, 0, 255), "cyan": (0, 255, 255)}
 DOTS = Skeleton(name="dots", keypoints=tuple(COLOURS), limbs=((0, 1), (2, 3)), sigmas=(0.05,) * 6, torso=(0, 5), head=(0, 1))

@@ -9,10 +9,10 @@ from glasspose.checkpoint import load_weights
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.training import Packing
 from glasspose.data import read
-from glasspose.data.loading import DEVIATION, MEAN
 from glasspose.data.packing import pack
 from glasspose.fitting import fit_calibration
 from glasspose.geometry import extent, transform
+from glasspose.structures import DEVIATION, MEAN
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RED = (255, 0, 0)

@@ -24,6 +24,7 @@ VERBS = {
 DATA_VERBS = {verb: f"data:{verb}" for verb in ("check", "stats", "show", "split", "pack", "download")}
 EXPLAIN_VERBS = {
     "errors": "explain.errors:errors",
+    "why": "explain.why:why",
     "context": "explain.context:context",
     "skips": "explain.skips:skips",
     "latent": "explain.latent:latent",
@@ -32,6 +33,7 @@ EXPLAIN_VERBS = {
     "trust": "explain.trust:trust",
     "stress": "explain.stress:stress",
     "labels": "explain.labels:labels",
+    "selftest": "explain.selftest:selftest",
     "report": "explain.report:report",
 }
 """Question: module in `commands/explain` and its function."""

@@ -7,8 +7,8 @@ from torch.nn import functional
 from dots_for_tests import COLOURS, DOTS, SIZE
 from glasspose.configs.codecs import Heatmap
 from glasspose.configs.models import Hourglass
-from glasspose.data.loading import DEVIATION, MEAN
 from glasspose.network import PoseNetwork
+from glasspose.structures import DEVIATION, MEAN
 
 
 class Dots(nn.Module):

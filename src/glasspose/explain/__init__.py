@@ -19,13 +19,30 @@ _PUBLIC: dict[str, str] = {
     "latent": "clusters",
     "layers": "redundancy",
     "report": "reporting",
+    "selftest": "selftesting",
     "skips": "branches",
     "stress": "robustness",
     "trust": "confidence",
     "walk": "walking",
+    "why": "saliency",
 }
 """Each question and the module that answers it, named by its subject so that no module shadows its function."""
-__all__ = ["Explanation", "Verdict", "context", "errors", "labels", "latent", "layers", "report", "skips", "stress", "trust", "walk"]
+__all__ = [
+    "Explanation",
+    "Verdict",
+    "context",
+    "errors",
+    "labels",
+    "latent",
+    "layers",
+    "report",
+    "selftest",
+    "skips",
+    "stress",
+    "trust",
+    "walk",
+    "why",
+]
 
 
 def __getattr__(name: str) -> Any:
