@@ -16,10 +16,11 @@ from torch.nn import functional
 
 from glasspose.configs.codecs import Heatmap
 from glasspose.configs.models import Hourglass
+from glasspose.data.loading import normalise
 from glasspose.geometry import PADDING
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import Skeleton
-from glasspose.structures import DEVIATION, MEAN, normalise
+from glasspose.structures import DEVIATION, MEAN
 
 SIZE = (64, 64)
 DOTS = Skeleton(name="known-answers", keypoints=("red", "green", "blue"), sigmas=(0.05,) * 3)
