@@ -107,6 +107,13 @@ def test_the_information_is_that_of_scikit_learn():
     assert found.ami == pytest.approx(adjusted_mutual_info_score(values.binned(), labels), abs=1e-9)
 
 
+def test_labels_are_exchanged_within_a_stratum_alone():
+    labels, strata = np.repeat([0, 1, 0, 1], [20, 5, 3, 30]), np.repeat([0, 1], [25, 33])
+    mixed = associating._exchanged(labels, strata, np.random.default_rng(0))
+    assert [mixed[strata == i].sum() for i in (0, 1)] == [5, 30]
+    assert (mixed != labels).any()
+
+
 def test_what_goes_with_groups_through_scale_alone_does_not_within_a_scale():
     rng = np.random.default_rng(0)
     scale = rng.uniform(size=400)

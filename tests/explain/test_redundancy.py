@@ -10,11 +10,13 @@ from glasspose import explain
 from glasspose.__main__ import main
 from glasspose.configs.data import DrawnPeople
 from glasspose.explain import alignment, probe_targets, redundancy
+from glasspose.explain.activations import untrained
 from glasspose.explain.alignment import cka, laws, matrix, selftest_alignment
 from glasspose.explain.early_exit import exits
 from glasspose.explain.explanation import NotApplicableError
 from glasspose.explain.principal import centred
 from glasspose.explain.probing import Target, directions, folds, interval, read, read_both
+from glasspose.explain.sample import draw_sample
 from glasspose.explain.subject import subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -82,6 +84,17 @@ def test_the_direction_of_a_probe_is_that_of_what_it_reads():
     assert found @ np.eye(6)[:, :2] == pytest.approx(np.eye(2), abs=0.05)
 
 
+def test_the_untrained_network_has_other_weights_and_the_samples_statistics(nano_weights, tmp_path):
+    asked = subject(nano_weights)
+    sample = draw_sample(DrawnPeople(count=6, folder=tmp_path), asked.skeleton, asked.size, 6)
+    before = {name: value.clone() for name, value in asked.network.model.state_dict().items()}
+    one, same, other = (untrained(asked.network, sample, seed).model.state_dict() for seed in (0, 0, 1))
+    weights = [name for name in before if name.endswith("weight") and before[name].ndim == 4]
+    assert all((one[name] != before[name]).any() and (one[name] == same[name]).all() and (one[name] != other[name]).any() for name in weights)
+    assert all((one[name] != 0).any() for name in before if name.endswith("running_mean"))
+    assert all((value == before[name]).all() for name, value in asked.network.model.state_dict().items())
+
+
 def test_parameters_that_learnt_nothing_do_not_beat_the_untrained_network(monkeypatch):
     monkeypatch.setattr(redundancy, "draw_sample", lambda *_: dots_sample(60))
     monkeypatch.setattr(probe_targets, "RANDOM", 21)
@@ -102,8 +115,6 @@ def test_what_is_known_is_used_only_where_the_network_reads_it(by, used, monkeyp
 
 
 def test_every_stack_is_judged_and_priced(nano_weights, tmp_path):
-    from glasspose.explain.sample import draw_sample
-
     asked = subject(nano_weights)
     made = exits(asked, draw_sample(DrawnPeople(count=8, folder=tmp_path), asked.skeleton, asked.size, 8))
     assert [one.stack for one in made] == [1, 2]
