@@ -45,7 +45,7 @@ class Case:
     def network(self) -> NetworkAnswering:
         """What gradients can flow through."""
         if not isinstance(self.answering, NetworkAnswering):
-            raise NotApplicableError("gradients need the network itself, not an exported file", "Use --methods occlusion rise")
+            raise NotApplicableError("gradients need the network itself, not an exported file", "Use --methods occlusion or rise")
         return self.answering
 
     def grid(self) -> Float[Tensor, "P H W"]:
