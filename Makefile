@@ -11,7 +11,10 @@ endif
 # One thread a test process: two cores, two processes.
 TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
-.PHONY: help demo test test-slow test-all test-nightly check fix bench docs pins clean
+# Properties that cost about a millisecond each.
+LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
+
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -33,15 +36,24 @@ demo: .venv/package ## install, then find the keypoints of a portrait; writes gl
 	$(BIN)/glasspose demo
 
 test: .venv/tools ## every test of a commit
-	$(TEST) -m "not slow and not nightly"
+	$(TEST) -m "not slow and not nightly and not release"
 
 test-slow: .venv/tools ## what takes longer: browsers, exports, whole trainings
-	$(TEST) -m "slow and not nightly"
+	$(TEST) -m "slow and not nightly and not release"
 
 test-all: test test-slow ## both
 
-test-nightly: .venv/tools ## and those of an hour
-	$(TEST) -m "nightly"
+test-nightly: .venv/tools ## and those of an hour, and every guard switched off in turn
+	$(TEST) -m "nightly and not release"
+	GLASSPOSE_EXAMPLES=50000 $(TEST) --timeout 3000 -m "not slow and not nightly and not release" $(LAWS)
+	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python tests/mutants.py
+
+test-release: .venv/tools ## what takes hours: two hundred killed runs
+	$(TEST) -m "release"
+
+audit: .venv/uv constraints.txt ## look for published holes in the pinned packages; asks a service on the network
+	@$(BIN)/uv tool run --from pip-audit pip-audit --strict --no-deps --disable-pip -r constraints.txt \
+	  || { echo "AUDIT NOT PASSED: either a hole is listed above, or the service could not be asked. Nothing is known about these versions."; exit 1; }
 
 check: .venv/tools ## lint, types, layers, dead links
 	$(BIN)/ruff check

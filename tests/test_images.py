@@ -1,8 +1,11 @@
 """Every way an image file can be odd, and every way it can be hostile."""
 
 import io
+import os
 import random
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from dataclasses import replace
@@ -351,10 +354,10 @@ def test_the_limit_of_pixels_is_exact():
         load_image(encoded(photo(), "JPEG"), replace(limits, pixels=48 * 32 - 1))
 
 
-def test_the_default_limit_of_pixels_is_forty_megapixels():
-    assert load_image(bomb(8000, 5000)).shape == (5000, 8000, 3)
-    with pytest.raises(ImageError, match="40,008,000"):
-        load_image(bomb(8000, 5001))
+def test_the_default_limit_of_pixels_is_sixty_four_megapixels():
+    assert load_image(bomb(8000, 8000)).shape == (8000, 8000, 3)
+    with pytest.raises(ImageError, match="64,008,000"):
+        load_image(bomb(8000, 8001))
 
 
 def test_limits_of_side_and_bytes(tmp_path):
@@ -436,3 +439,48 @@ def test_jpeg_keeps_red_red():
     PIL.ImageDraw.Draw(picture).rectangle((0, 0, 15, 31), fill="red")
     image = load_image(encode_jpeg(np.asarray(picture)))
     assert np.abs(image[16, 4].astype(int) - [255, 0, 0]).max() < 6
+
+
+@pytest.mark.parametrize(("width", "height"), [(16_383, 1), (1, 16_383), (65_500, 1), (1, 65_500), (1, 1)])
+def test_lines_of_pixels(width, height):
+    assert load_image(bomb(width, height)).shape == (height, width, 3)
+
+
+def test_a_refusal_costs_neither_time_nor_memory():
+    """In a process of its own: a header of 81 megapixels, whose pixels would take 243 MB."""
+    script = (
+        "import resource, sys, time; sys.path[:0] = sys.argv[1:]\n"
+        "from test_images import bomb, encoded, load_image, photo, ImageError\n"
+        "data = bomb(9000, 9000); load_image(encoded(photo(), 'PNG'))\n"
+        "before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()\n"
+        "try: load_image(data)\n"
+        "except ImageError: print(time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    tests = Path(__file__).parent
+    package = os.environ.get("GLASSPOSE_MUTANT", str(tests.parent / "src"))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, package, str(tests)], capture_output=True, text=True, check=True, timeout=200
+    )
+    seconds, kibibytes = map(float, done.stdout.split())
+    assert seconds < 0.05
+    assert kibibytes < 50 * 1024
+
+
+def test_a_large_picture_takes_no_second_copy_of_itself():
+    """16 megapixels with transparency: Pillow's 64 MB, ours of 48 MB, and strips."""
+    script = (
+        "import resource, sys; sys.path[:0] = sys.argv[1:]\n"
+        "import PIL.Image\n"
+        "from test_images import encoded, load_image, photo\n"
+        "data = encoded(PIL.Image.new('RGBA', (4000, 4000)), 'PNG', compress_level=1); load_image(encoded(photo(), 'PNG'))\n"
+        "print(len(data)); open('/proc/self/clear_refs', 'w').write('5')\n"
+        "before = int(open('/proc/self/statm').read().split()[1]) * 4\n"
+        "load_image(data)\n"
+        "print([int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')][0] - before)\n"
+    )
+    tests = Path(__file__).parent
+    package = os.environ.get("GLASSPOSE_MUTANT", str(tests.parent / "src"))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, package, str(tests)], capture_output=True, text=True, check=True, timeout=200
+    )
+    assert int(done.stdout.split()[1]) < 150 * 1024

@@ -79,6 +79,16 @@ def test_equal_to_pycocotools_on_made_up_people(seed, skeleton, boxes):
     assert [-1 if v is None else v for v in scores.values()] == pytest.approx(official(truth, results, skeleton), abs=1e-9)
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("boxes", [False, True])
+@pytest.mark.parametrize("skeleton", [COCO, HAND], ids=lambda s: s.name)
+def test_equal_to_pycocotools_on_two_hundred_sets(skeleton, boxes):
+    for seed in range(100, 150):
+        truth, results = made_up(seed, skeleton, boxes)
+        scores = oks_scores(truth, results, skeleton)
+        assert [-1 if v is None else v for v in scores.values()] == pytest.approx(official(truth, results, skeleton), abs=1e-9)
+
+
 def test_made_up_people_visit_the_corners():
     truths, results = zip(*(made_up(seed) for seed in range(6)), strict=True)
     people = [p for truth in truths for p in truth["annotations"]]

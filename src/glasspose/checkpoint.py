@@ -28,17 +28,23 @@ from glasspose.skeletons import skeleton_from_json
 SHIPPED = Path(__file__).parent / "weights"
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 HASH_LINE = 65
+LARGEST_WEIGHTS, LARGEST_CARD = 4 * 2**30, 4 * 2**20
+"""Bytes; what is larger is none of ours, and would only fill memory."""
 _FIRST = ("format", "version", "name")
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write `last.ckpt`; the one that was there becomes `previous.ckpt` unless it is damaged. Refuses numbers that are not finite."""
-    broken = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if broken:
-        raise WeightsError(f"not saved: {broken[0]} and {len(broken) - 1} more tensors are not finite", "Lower the learning rate and resume")
+    _refuse_infinite(tensors)
     payload = safetensors.torch.save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, {"state": json.dumps(state)})
     last = folder / LAST
     write_atomically(last, _digest(payload) + payload, keep=folder / PREVIOUS if _is_whole(last) else None)
+
+
+def _refuse_infinite(tensors: Mapping[str, Tensor]) -> None:
+    broken = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"not saved: {broken[0]} and {len(broken) - 1} more tensors are not finite", "Lower the learning rate and resume")
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -91,7 +97,11 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> None:
-    """Write `NAME.safetensors` in half precision and its card `NAME.json`, which holds what is needed to build the network again."""
+    """Write `NAME.safetensors` in half precision and its card `NAME.json`, which holds what is needed to build the network again.
+
+    WeightsError where a number is not finite: what was there stays.
+    """
+    _refuse_infinite(network.model.state_dict())
     tensors = {key: _halved(value) for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
     payload = safetensors.torch.save(tensors)
     described = {
@@ -137,7 +147,7 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
     path = _weights_path(name)
     card = _read_card(path.with_suffix(".json"))
     try:
-        payload = path.read_bytes()
+        payload = _bounded(path, LARGEST_WEIGHTS)
         if hashlib.sha256(payload).hexdigest() != card.get("sha256"):
             raise WeightsError(f"{path.name} is damaged: its checksum is not the one in its card", "Fetch both files again")
         tensors = safetensors.torch.load(payload)
@@ -153,8 +163,6 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
 def fill(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> None:
     """Copy tensors into the network's model. WeightsError where names or shapes differ or a number is not finite."""
     own = _check_fit(network, tensors, source)
-    if any(tensor.is_complex() for tensor in tensors.values()):
-        raise WeightsError(f"{source} holds complex numbers", "Fetch both files again")
     converted = {key: tensors[key].to(own[key].dtype) for key in own}
     if not all(tensor.isfinite().all() for tensor in converted.values()):
         raise WeightsError(f"{source} holds numbers that are not finite", "Train again, or fetch it again")
@@ -162,12 +170,17 @@ def fill(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> No
 
 
 def _check_fit(network: PoseNetwork, tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """The network's own tensors, if the given ones have their names and shapes."""
+    """The network's own tensors, if the given ones have their names, shapes and kinds of numbers."""
     own = {key: value for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
-    wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if own[key].shape != tensors[key].shape]
+    wrong = sorted(set(own) ^ set(tensors)) or [key for key in own if not _alike(own[key], tensors[key])]
     if wrong:
         raise WeightsError(f"{source} does not fit the network that its card describes: {wrong[0]} and {len(wrong) - 1} more differ", "Fetch both")
     return own
+
+
+def _alike(own: Tensor, given: Tensor) -> bool:
+    """The same shape, and real numbers where real numbers belong."""
+    return own.shape == given.shape and own.is_floating_point() == given.is_floating_point()
 
 
 def _weights_path(name: str | Path) -> Path:
@@ -189,9 +202,17 @@ def _is_there(path: Path) -> bool:
     return False
 
 
+def _bounded(path: Path, most: int) -> bytes:
+    """A regular file's content: a pipe or a device has no end."""
+    size = path.stat().st_size
+    if not path.is_file() or size > most:
+        raise WeightsError(f"{path.name} is no file of at most {most:,} bytes", "Fetch both files again")
+    return path.read_bytes()
+
+
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(path.read_bytes())
+        card = json.loads(_bounded(path, LARGEST_CARD))
     except FileNotFoundError:
         raise WeightsError(f"{path.name} is not there", "Weights are a .safetensors file beside its .json card") from None
     except (OSError, ValueError, RecursionError):

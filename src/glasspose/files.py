@@ -30,6 +30,12 @@ def write_atomically(path: Path, content: bytes, keep: Path | None = None) -> No
         raise InputError(f"cannot write {path}: {problem.strerror}", f"Free some space ({needed}) or name another folder") from None
 
 
+def clear_remains(folder: Path) -> None:
+    """Delete what writes left behind that were killed half-way. Only for a folder in which nobody else writes; its folders too."""
+    for path in folder.glob("**/.*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder survive a power loss."""
     handle = os.open(folder, os.O_RDONLY)

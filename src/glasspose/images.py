@@ -30,14 +30,16 @@ JPEG_SCANS = 64
 """A progressive JPEG has about ten scans. Each costs a pass over the whole image, so a small file with thousands keeps a decoder busy for minutes."""
 ORIENTATION = 0x0112
 """The EXIF tag."""
+ROWS = 256
+"""Converted at once, so that no second copy of a large picture is needed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What an image may cost. Larger ones are refused from their header, before anything is decoded."""
 
-    pixels: int = 40_000_000
-    """Width times height. Pillow's own ceiling of 178 megapixels holds besides."""
+    pixels: int = 64_000_000
+    """Width times height: room for the 50 megapixels of phones. Pillow's own ceiling of 178 megapixels holds besides."""
     bytes: int = 100 * 2**20
     """Of the file."""
     side: int = JPEG_SIDE
@@ -138,7 +140,9 @@ def _decode(data: bytes, limits: Limits, name: str) -> Image:
             else:
                 picture.load()
                 orientation = _orientation(picture)  # after the pixels: a PNG may bring its EXIF last, a TIFF is turned by Pillow
-                return _turned(_rgb(picture, name), orientation)
+                pixels = _rgb(picture, name)
+                picture.close()  # its memory, before the pixels are turned
+                return _turned(pixels, orientation)
         return _turned(_jpeg(data, picture.size, name), orientation)
 
 
@@ -164,11 +168,20 @@ def _rgb(picture: PIL.Image.Image, name: str) -> Image:
         raise ImageError(f"{name} holds {held}", "Export it with 8 bits a channel, RGB")
     if picture.mode.startswith("I"):
         return np.repeat(_levels(picture, name)[:, :, None], 3, axis=2)
-    if picture.has_transparency_data:
-        over = PIL.Image.new("RGBA", picture.size, "white")
-        over.alpha_composite(picture.convert("RGBA"))
-        picture = over
-    return np.array(picture.convert("RGB"))
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, ROWS):
+        pixels[top : top + ROWS] = np.asarray(_opaque(picture.crop((0, top, width, min(top + ROWS, height)))))
+    return pixels
+
+
+def _opaque(strip: PIL.Image.Image) -> PIL.Image.Image:
+    """RGB, what is transparent over white."""
+    if not strip.has_transparency_data:
+        return strip.convert("RGB")
+    over = PIL.Image.new("RGBA", strip.size, "white")
+    over.alpha_composite(strip.convert("RGBA"))
+    return over.convert("RGB")
 
 
 def _levels(picture: PIL.Image.Image, name: str) -> UInt8[np.ndarray, "H W"]:

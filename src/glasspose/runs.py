@@ -15,7 +15,7 @@ from glasspose.network import Learner, PoseNetwork
 
 SNAPSHOTS = "snapshots"
 """Where a run keeps the weights of chosen epochs."""
-STATE = ("epoch", "step", "rate", "bad_steps", "sums", "history")
+STATE = ("epoch", "step", "rate", "bad_steps", "micro_batch", "sums", "history")
 """What of a `Run` a checkpoint keeps beside its tensors."""
 
 
@@ -45,6 +45,8 @@ class Run:
     """The learning rate of the last step."""
     bad_steps: int = 0
     """Steps in a row that were left out because a gradient was not finite."""
+    micro_batch: int | None = None
+    """People at once, where memory did not suffice for as many as the recipe asks."""
     sums: dict[str, list[float]] = field(default_factory=dict)
     """Of the epoch under way: losses and hits for each stack, and what they are divided by."""
     history: list[Row] = field(default_factory=list)
@@ -65,15 +67,15 @@ def best_row(history: Sequence[Row], by: Literal["pck", "loss"]) -> Row:
 
 
 def save_run(out: Path, run: Run, fabric: Any) -> None:
-    """The last checkpoint; after the best epoch so far also its weights, and those of every epoch that is to be kept."""
+    """The last checkpoint; before it, after the best epoch so far its weights, and those of every epoch that is to be kept."""
     if fabric.is_global_zero:
+        if run.step == 0:
+            _save_weights(out, run)  # first: who dies before the checkpoint does this epoch again
         tensors = Learner(run.network).state_dict()
         if run.average is not None:
             tensors |= {f"average.{key}": value for key, value in run.average.state_dict().items()}
         tensors |= optimiser_tensors(run.optimiser)
         save_checkpoint(out, tensors, {key: getattr(run, key) for key in STATE})
-        if run.step == 0:
-            _save_weights(out, run)
     fabric.barrier()
 
 
@@ -94,7 +96,7 @@ def restore_run(run: Run, tensors: Mapping[str, Tensor], state: Mapping[str, Any
         run.average.load_state_dict(under("average.", tensors))
     restore_optimiser(run.optimiser, tensors)
     for key in STATE:
-        setattr(run, key, state[key])
+        setattr(run, key, state.get(key, getattr(run, key)))
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

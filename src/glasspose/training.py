@@ -21,16 +21,17 @@ from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.curves import save_curves
 from glasspose.data import as_skeleton, read
-from glasspose.data.loading import EpochSampler, PackedPeople, loader
+from glasspose.data.loading import EpochSampler, PackedPeople, deaths_told, loader
 from glasspose.data.packing import Pack, pack, pack_folder
 from glasspose.errors import TrainingError, UsageError
-from glasspose.files import write_atomically
+from glasspose.files import clear_remains, write_atomically
 from glasspose.first_batch import first_batch_picture
 from glasspose.fitting import fit_calibration
 from glasspose.images import save_image
 from glasspose.interrupts import Interrupts
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
+from glasspose.memory import with_fewer_at_once
 from glasspose.network import Learner, PoseNetwork
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 from glasspose.processes import launch
@@ -115,6 +116,7 @@ def fit(
     elif recipe.autoencoder_training is not None:
         _teach_autoencoder(recipe, run, samples, validation, fabric, out, init)
     if fabric.is_global_zero:
+        clear_remains(out)
         write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).encode())
         save_image(out / "first_batch.jpg", first_batch_picture(run.network, samples))
     _loop(recipe, run, samples, validation, fabric, out, story, min(recipe.epochs, until or recipe.epochs))
@@ -150,7 +152,7 @@ def _loop(
     batches = loader(samples, sampler, recipe.workers, pin=fabric.device.type == "cuda")
     steps = len(sampler)
     log = Logbook(out, active=fabric.is_global_zero, start=run.epoch * steps + run.step, epochs=recipe.epochs, steps=steps)
-    with Interrupts() as interrupts, log:
+    with Interrupts() as interrupts, deaths_told(), log:
         for line in story:
             log.say(line)
         while run.epoch < until and not _stale(recipe, run):
@@ -160,7 +162,10 @@ def _loop(
             for batch in batches:
                 torch.manual_seed(int(np.random.SeedSequence([recipe.seed, run.epoch, run.step, fabric.global_rank]).generate_state(1)[0]))  # dropout
                 run.rate = _set_rate(recipe, run, optimiser, run.epoch + run.step / steps)
+                at_once = run.micro_batch
                 loss = step(recipe, run, model, optimiser, batch.to(fabric.device), fabric)
+                if run.micro_batch != at_once:
+                    log.say(f"Memory did not suffice: {run.micro_batch} people at once from here on, and their gradients are added up.")
                 run.step += 1
                 if run.average is not None:
                     update_average(run.average, run.network.model, recipe.ema or 0.0, run.epoch * steps + run.step)
@@ -182,16 +187,16 @@ def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fab
     """One step of the optimiser over one batch, in micro-batches; the loss is divided by the keypoints of the whole batch on all processes."""
     codec = run.network.codec
     everyone = fabric.all_reduce(codec.supervised(batch.labelled, batch.occluded).sum().float(), reduce_op="sum")
-    optimiser.zero_grad()
-    size = recipe.micro_batch or len(batch.index)
-    starts = range(0, len(batch.index), size)
-    local = 0.0
-    for start in starts:
-        part = batch.part(start, start + size)
-        with fabric.no_backward_sync(model, enabled=start != starts[-1]):
-            output, losses = model(part.images, part.keypoints, part.labelled, part.occluded)
-            fabric.backward(losses.sum() * (fabric.world_size / everyone.clamp_min(1)))
-        local += _count(run, part, output.detach(), losses.detach())
+    sums = copy.deepcopy(run.sums)
+
+    def gradients(size: int) -> float:
+        optimiser.zero_grad()
+        run.sums = copy.deepcopy(sums)
+        return add_gradients(run, model, batch, size, fabric.world_size / everyone.clamp_min(1), fabric)
+
+    asked = run.micro_batch or recipe.micro_batch or len(batch.index)
+    local, size = with_fewer_at_once(gradients, asked, alone=fabric.world_size == 1)
+    run.micro_batch = run.micro_batch if size == asked else size
     norm = fabric.clip_gradients(model, optimiser, max_norm=recipe.clip or float("inf"), error_if_nonfinite=False)
     if torch.isfinite(norm):
         optimiser.step()
@@ -204,6 +209,19 @@ def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fab
             "Lower optimiser.learning_rate or set clip; the last checkpoint is as it was",
         )
     return local / max(float(everyone), 1.0)
+
+
+def add_gradients(run: Run, model: Any, batch: Batch, size: int, scale: Tensor, fabric: Any) -> float:
+    """Add the gradients of a batch, `size` people at once. Returns its loss, summed over keypoints and averaged over stacks."""
+    starts = range(0, len(batch.index), size)
+    local = 0.0
+    for start in starts:
+        part = batch.part(start, start + size)
+        with fabric.no_backward_sync(model, enabled=start != starts[-1]):
+            output, losses = model(part.images, part.keypoints, part.labelled, part.occluded)
+            fabric.backward(losses.sum() * scale)
+        local += _count(run, part, output.detach(), losses.detach())
+    return local
 
 
 @torch.no_grad()

@@ -2,6 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from glasspose.commands import doctor
+from label_files_for_tests import lspet_mat
+
 pytestmark = pytest.mark.usefixtures("one_thread", "elsewhere")
 
 
@@ -44,3 +47,25 @@ def test_doctor_does_without_what_is_optional(told, shipped, monkeypatch):
     code, out, _ = told("doctor")
     assert code == 0
     assert "pip install 'glasspose[people]'" in out
+
+
+def test_doctor_looks_into_the_data(told, shipped, tmp_path):
+    folder = tmp_path / "data"
+    for name in ("lspet", "coco"):
+        (folder / name).mkdir(parents=True)
+    lspet_mat(folder / "lspet")
+    code, out, _ = told("doctor", "--data", folder)
+    plain = " ".join(out.replace("│", " ").split())
+    assert code == 6
+    assert "4 people in split all; labels only" in plain
+    assert "no use:" in plain
+
+
+def test_doctor_names_engines_room_and_holes(told, shipped, monkeypatch):
+    monkeypatch.setattr(doctor, "FLOORS", {"torch": (99, 0), "pillow": (1, 0)})
+    monkeypatch.setattr(doctor, "LEAST_DISK", 1 << 40)
+    code, out, _ = told("doctor")
+    plain = " ".join(out.replace("│", " ").split())
+    assert code == 6
+    for words in ("engine torch", "published holes below 99.0", "pip install --upgrade 'torch>=99.0'", "no room:", "from 1.0 on"):
+        assert words in plain

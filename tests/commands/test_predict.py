@@ -135,3 +135,18 @@ def test_a_name_that_is_no_utf_8_is_no_obstacle(dots, told, photos):
     code, _, err = told("predict", photos)
     assert code == 3
     assert "3 of 4 pictures" in err
+
+
+def test_one_bad_file_in_ten_changes_nothing_for_the_others(dots, told, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(18):
+        cv2.imwrite(str(folder / f"{i}.png"), dot_picture(moved(5 * i))[..., ::-1])
+    assert told("predict", folder, "--out", "clean")[0] == 0
+    (folder / "4a.png").write_bytes((folder / "4.png").read_bytes()[:300])
+    (folder / "9a.png").write_bytes(b"")
+    code, _, err = told("predict", folder, "--out", "mixed")
+    assert code == 3
+    assert all(name in err for name in ("4a.png", "9a.png"))
+    for i in range(18):
+        assert Path(f"mixed/{i}.pose.json").read_bytes() == Path(f"clean/{i}.pose.json").read_bytes()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PackingOptions = Annotated[Packing, Parameter(name="*")]
 
 
-def check(*, data: Data, json: Path | None = None) -> int:
+def check(*, data: Data, json: Path | None = None, repair: Path | None = None) -> int:
     """Look for damage in annotations and pictures; every picture is decoded once.
 
     Example: glasspose data check --data.kind drawn_people --data.count 20
@@ -27,12 +27,16 @@ def check(*, data: Data, json: Path | None = None) -> int:
     ----------
     json
         Write the findings to this file.
+    repair
+        Write a copy with what can be mended into this new folder: labels.json in COCO's form, and links to the pictures in images/. The
+        original stays as it is.
 
     """
     from rich.console import Console
     from rich.table import Table
 
     from glasspose.data.checking import check
+    from glasspose.data.repairing import repair as write_repaired
     from glasspose.files import write_atomically
 
     report = check(data)
@@ -46,6 +50,13 @@ def check(*, data: Data, json: Path | None = None) -> int:
     console.print(f"{report.name}: {report.people} people in {report.images} pictures; {counts}", highlight=False, soft_wrap=True)
     if json is not None:
         write_atomically(json, (json_format.dumps(report.to_json(), indent=1) + "\n").encode())
+    if repair is not None:
+        written = write_repaired(data, repair)
+        for what, people in (("left out", written.left_out), ("mended", written.changed)):
+            console.print(f"{what}: " + (", ".join(f"{count} x {why}" for why, count in people.items()) or "nobody"), highlight=False, soft_wrap=True)
+        options = f"--data.kind coco --data.root {repair} --data.annotations labels.json --data.images images --data.split all"
+        console.print(f"{written.people} people in the repaired copy: {options}", highlight=False, soft_wrap=True)
+        return 0
     return 5 if report.count("error") else 0
 
 

@@ -63,30 +63,31 @@ class Report:
 
 def check(data: Dataset | Data) -> Report:
     """Hold a dataset against every rule; each picture is decoded once. AnnotationError where the annotation file as a whole cannot be read."""
-    dataset, faults = _everybody(data)
+    dataset, faults = everybody(data)
     paths = sorted({person.image for person in dataset.annotations})
     with ThreadPoolExecutor() as pool:
-        pictures = dict(zip(paths, pool.map(_look, paths), strict=True))
+        pictures = dict(zip(paths, pool.map(look, paths), strict=True))
     faults += _image_faults(pictures)
-    everybody = _People(skeleton=dataset.skeleton, people=dataset.annotations, sizes={})
-    faults += _found(PREMISES, everybody)
-    broken = {i for rule in PREMISES for i, _ in rule.find(everybody)}
+    group = People(skeleton=dataset.skeleton, people=dataset.annotations, sizes={})
+    faults += _found(PREMISES, group)
+    broken = {i for rule in PREMISES for i, _ in rule.find(group)}
     sound = [person for i, person in enumerate(dataset.annotations) if i not in broken]
     sizes = {path: seen for path, seen in pictures.items() if not isinstance(seen, ImageError)}
-    faults += _found(RULES, _People(skeleton=dataset.skeleton, people=sound, sizes=sizes))
+    faults += _found(RULES, People(skeleton=dataset.skeleton, people=sound, sizes=sizes))
     order: tuple[Severity, ...] = ("error", "warning", "note")
     faults.sort(key=lambda fault: order.index(fault.severity))
     return Report(name=dataset.name, people=len(dataset), images=len(paths), faults=faults)
 
 
-def _everybody(data: Dataset | Data) -> tuple[Dataset, list[Fault]]:
-    """Also the people whom the reader would leave out for lack of keypoints."""
+def everybody(data: Dataset | Data) -> tuple[Dataset, list[Fault]]:
+    """A dataset, also with the people whom the reader would leave out for lack of keypoints, and what is wrong with its file."""
     if isinstance(data, Dataset):
         return data, []
     return survey_coco(data.model_copy(update={"minimum_keypoints": 0})) if isinstance(data, Coco) else (read(data), [])
 
 
-def _look(path: Path) -> tuple[int, int] | ImageError:
+def look(path: Path) -> tuple[int, int] | ImageError:
+    """(height, width) of a picture that was decoded whole, or why it cannot be."""
     try:
         height, width = load_image(path).shape[:2]
     except ImageError as problem:
@@ -103,7 +104,7 @@ def _image_faults(pictures: Mapping[Path, tuple[int, int] | ImageError]) -> list
 
 
 @dataclass(frozen=True, kw_only=True)
-class _People:
+class People:
     """What the rules look at."""
 
     skeleton: Skeleton
@@ -122,11 +123,11 @@ class Rule:
 
     name: str
     severity: Severity
-    find: Callable[[_People], Found]
+    find: Callable[[People], Found]
     remedy: str
 
 
-def _found(rules: Iterable[Rule], people: _People) -> list[Fault]:
+def _found(rules: Iterable[Rule], people: People) -> list[Fault]:
     def where(person: Annotation) -> str:
         return f"person {person.person_id} of image {person.image_id}"
 
@@ -137,58 +138,59 @@ def _found(rules: Iterable[Rule], people: _People) -> list[Fault]:
     ]
 
 
-def _shapes(p: _People) -> Found:
+def _shapes(p: People) -> Found:
     count = len(p.skeleton)
     for i, person in enumerate(p.people):
         if (person.keypoints.shape, person.labelled.shape, person.occluded.shape, person.box.shape) != ((count, 2), (count,), (count,), (4,)):
             yield i, f"has {len(person.keypoints)} keypoints, the skeleton {count}"
 
 
-def _finite(p: _People) -> Found:
+def _finite(p: People) -> Found:
     for i, person in enumerate(p.people):
         if not (np.isfinite(person.keypoints).all() and np.isfinite([*person.box.ravel(), person.area]).all()):
             yield i, "has a coordinate that is not a finite number"
 
 
-def _no_keypoints(p: _People) -> Found:
+def _no_keypoints(p: People) -> Found:
     return ((i, "no keypoint is labelled") for i, person in enumerate(p.people) if not person.labelled.any())
 
 
-def _degenerate_box(p: _People) -> Found:
+def _degenerate_box(p: People) -> Found:
     for i, person in enumerate(p.people):
         if (person.box[2:] - person.box[:2]).min() < 1 or person.area <= 0:
             yield i, f"box {person.box.round(1).tolist()}, area {person.area:.1f}"
 
 
-def _box_outside(p: _People) -> Found:
+def _box_outside(p: People) -> Found:
     for i, person in enumerate(p.people):
         height, width = p.sizes.get(person.image, (np.inf, np.inf))
         if min(person.box[:2]) < -1 or person.box[2] > width + 1 or person.box[3] > height + 1:
             yield i, f"box {person.box.round(1).tolist()} in a picture of {width} x {height}"
 
 
-def _keypoints_outside(p: _People) -> Found:
+def _keypoints_outside(p: People) -> Found:
     for i, person in enumerate(p.people):
         outside = person.labelled & ~inside(person.keypoints, p.sizes.get(person.image, (1 << 40, 1 << 40)))
         if outside.any():
             yield i, ", ".join(p.skeleton.keypoints[k] for k in np.flatnonzero(outside))
 
 
-def _keypoints_at_origin(p: _People) -> Found:
+def _keypoints_at_origin(p: People) -> Found:
     for i, person in enumerate(p.people):
         corner = person.labelled & (person.keypoints == 0).all(1)
         if corner.any():
             yield i, ", ".join(p.skeleton.keypoints[k] for k in np.flatnonzero(corner))
 
 
-def _area_beyond_box(p: _People) -> Found:
+def _area_beyond_box(p: People) -> Found:
     for i, person in enumerate(p.people):
         box = float((person.box[2:] - person.box[:2]).prod())
         if person.area > 1.1 * box + 1:
             yield i, f"area {person.area:.0f}, box {box:.0f}"
 
 
-def _twice(p: _People) -> Found:
+def labelled_twice(p: People) -> Found:
+    """Whoever labels the same person as somebody before."""
     by_image: dict[Path, list[int]] = defaultdict(list)
     for i, person in enumerate(p.people):
         if not person.crowd and person.labelled.sum() >= 3:
@@ -206,7 +208,7 @@ def _same(one: Annotation, other: Annotation) -> bool:
     return bool(apart <= SAME_PERSON * (one.box[2:] - one.box[:2]).max())
 
 
-def _contradiction(p: _People) -> Found:
+def _contradiction(p: People) -> Found:
     ends = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     if not set(ends) <= set(p.skeleton.keypoints):
         return
@@ -223,7 +225,7 @@ def _twisted(ends: Float[np.ndarray, "4 2"]) -> bool:
     return bool(across.prod() < 0 and np.abs(across).min() > TWISTED * (trunk @ trunk))
 
 
-def _no_reference_length(p: _People) -> Found:
+def _no_reference_length(p: People) -> Found:
     lengths = {"torso": p.skeleton.torso, "head": p.skeleton.head}
     for i, person in enumerate(p.people):
         lacking = [name for name, ends in lengths.items() if ends is not None and getattr(person, name) is None]
@@ -239,7 +241,7 @@ PREMISES = (
 
 RULES = (
     Rule(name="degenerate-box", severity="error", find=_degenerate_box, remedy="Give a box of at least a pixel, or none"),
-    Rule(name="same-person-twice", severity="warning", find=_twice, remedy="Remove one of the two annotations"),
+    Rule(name="same-person-twice", severity="warning", find=labelled_twice, remedy="Remove one of the two annotations"),
     Rule(
         name="box-outside", severity="warning", find=_box_outside, remedy="Was the picture resized or turned after labelling? Cut the box at its edge"
     ),

@@ -1,6 +1,8 @@
 """Packed people to batches. A sample is a function of (seed, epoch, index) alone."""
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -13,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from glasspose.configs.augmentation import Augmentation
 from glasspose.data.packing import Pack
 from glasspose.data.transforms import Person, augmented_view, plain_view
+from glasspose.errors import TrainingError
 from glasspose.geometry import compose, scale_of, transform
 from glasspose.structures import DEVIATION, MEAN, Batch
 
@@ -130,6 +133,18 @@ def loader(people: PackedPeople, sampler: EpochSampler, workers: int = 0, pin: b
         persistent_workers=workers > 0,
         multiprocessing_context="forkserver" if workers else None,
     )
+
+
+@contextmanager
+def deaths_told() -> Iterator[None]:
+    """A process of the loader that dies is a TrainingError. torch says so in the midst of whatever this process does."""
+    try:
+        yield
+    except RuntimeError as problem:
+        if not re.match(r"DataLoader worker \(pid", str(problem)):
+            raise
+        told = "a process that prepares samples has died: killed, or out of memory or of room in /dev/shm"
+        raise TrainingError(told, "Go on with --resume, with fewer --workers if it happens again") from None
 
 
 def _one_thread(_: int) -> None:
