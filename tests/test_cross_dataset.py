@@ -13,8 +13,11 @@ from label_files_for_tests import mpii_json
 SAME = {"upper_neck": "neck", "neck": "upper_neck"}
 
 
-@pytest.mark.parametrize("source", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
-@pytest.mark.parametrize("target", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
+PEOPLE = [skeleton for skeleton in SKELETONS.values() if skeleton.name != "head_box"]
+
+
+@pytest.mark.parametrize("source", PEOPLE, ids=lambda skeleton: skeleton.name)
+@pytest.mark.parametrize("target", PEOPLE, ids=lambda skeleton: skeleton.name)
 def test_shared_keypoints_are_told_by_name(source, target):
     pairs = shared_keypoints(source, target)
     assert pairs

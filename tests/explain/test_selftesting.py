@@ -68,6 +68,7 @@ def quick(monkeypatch, wired):
     return explain.selftest(methods=QUICK)
 
 
+@pytest.mark.slow
 def test_the_suite_passes_and_says_so(monkeypatch, wired):
     made = quick(monkeypatch, wired)
     assert made.verdict == Verdict.FAITHFUL
@@ -75,6 +76,7 @@ def test_the_suite_passes_and_says_so(monkeypatch, wired):
     assert json.dumps(made.to_json()) == json.dumps(quick(monkeypatch, wired).to_json())
 
 
+@pytest.mark.slow
 def test_a_shipped_method_that_is_bad_fails_the_suite(monkeypatch, wired):
     monkeypatch.setitem(METHODS, "occlusion", BAD_METHODS["edge map"])
     made = quick(monkeypatch, wired)
@@ -82,6 +84,7 @@ def test_a_shipped_method_that_is_bad_fails_the_suite(monkeypatch, wired):
     assert "own dots" in made.reasons[0]
 
 
+@pytest.mark.slow
 def test_a_bad_method_that_is_taken_for_good_fails_the_suite(monkeypatch, wired):
     monkeypatch.setitem(BAD_METHODS, "random", METHODS["gradient_times_input"])
     made = quick(monkeypatch, wired)
