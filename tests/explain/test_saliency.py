@@ -171,6 +171,7 @@ def photo(tmp_path):
 def test_a_photograph_quotes_the_verdict_of_many_people(nano_weights, photo, monkeypatch, tmp_path):
     made = explain.why(nano_weights, photo, methods=("occlusion",))
     assert 1 <= made.numbers["pairs"] <= 3
+    assert set(made.numbers["verdicts"].values()) == {"too few to say"}
     quoted = named(made, "from its card")
     assert quoted.passed is False
     assert "keeps no verdict on `why`" in quoted.reason

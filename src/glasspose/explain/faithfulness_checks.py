@@ -15,7 +15,9 @@ GAP = 0.02
 
 
 def verdict_of(against: Mapping[str, Mapping[str, Any]]) -> str:
-    """By deletion alone: better than the blob and chance, as good as the blob and better than chance, or neither."""
+    """By deletion alone: better than the blob and chance, as good as the blob and better than chance, or neither. Of one picture, nothing."""
+    if against["random"]["interval"] is None:
+        return "too few to say"
     if _sign(against["random"]) <= 0 or _sign(against["centre blob"]) < 0:
         return "neither"
     return "beats the blob" if _sign(against["centre blob"]) > 0 else "ties the blob"
@@ -33,8 +35,8 @@ def checks_of(studied: Sequence[Studied], numbers: Mapping[str, Any], methods: S
 
 
 def _sign(won: Mapping[str, Any]) -> int:
-    """1 where the interval lies above 0, -1 below, else 0."""
-    low, high = won["interval"] or (won["mean"], won["mean"])
+    """1 where the interval lies above 0, -1 below, else 0: also where one picture has no interval."""
+    low, high = won["interval"] or (-1.0, 1.0)
     return 1 if low > 0 else -1 if high < 0 else 0
 
 
