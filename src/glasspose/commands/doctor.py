@@ -69,7 +69,7 @@ def _weights() -> list[tuple[str, str, str]]:
         try:
             network, card = load_weights(name)
             size = sum(p.numel() for p in network.model.parameters()) / 1e6
-            remedy = "" if "calibration" in card else "optional: `glasspose explain trust` fits its thresholds"
+            remedy = "" if "calibration" in card else "optional: fit its thresholds with explain trust"
             rows.append((name, f"whole, {size:.2f} M parameters{'' if 'calibration' in card else ', not calibrated'}", remedy))
         except GlassposeError as problem:
             rows.append((name, f"no use: {problem.message}", problem.remedy))
