@@ -56,6 +56,8 @@ VIEWS = "What is seen in training"
 DECODING = "Decoding"
 PLAIN = ("flip", "rotation", "scale", "translation", "colour")
 THESIS_NET = ("--model.kind", "thesis_hourglass")
+SHORT = ("--epochs", "3")
+"""Its 3×3 skips cost four times a Newell hourglass of the same channels; small thesis cells run half as long, all of them."""
 ORIGINAL = ("--codec.target", "thesis", "--codec.unlabelled", "zero", "--codec.decoder", "argmax")
 DENSE = ("--optimiser.learning-rate", "0.0005", "--codec.unlabelled", "mask", "--augmentation.flip", "0.5")
 COPENHAGEN = "another data set, size and PCK (COCO, 256 px, within 12.8 px); see `evaluate --protocols thesis`"
@@ -72,14 +74,26 @@ CELLS = (
         options=("--model.kind", "uvic_hourglass", "--model.depth", "3", "--model.separable"),
         systems="M8",
     ),
-    Cell(name="thesis", group=THESIS, label="thesis hourglass", options=THESIS_NET, systems="M5", document="test PCK .441", why=COPENHAGEN),
-    Cell(name="thesis-control", group=THESIS, label="the same epochs again", options=THESIS_NET, init="thesis", systems="M6", document="never run"),
+    Cell(
+        name="thesis", group=THESIS, label="thesis hourglass", options=THESIS_NET, small=SHORT, systems="M5", document="test PCK .441", why=COPENHAGEN
+    ),
+    Cell(
+        name="thesis-control",
+        group=THESIS,
+        label="the same epochs again",
+        options=THESIS_NET,
+        small=SHORT,
+        init="thesis",
+        systems="M6",
+        document="never run",
+    ),
     Cell(
         name="thesis-autoencoder",
         group=THESIS,
         label="+ autoencoder",
         options=(*THESIS_NET, "--model.autoencoder.code", "50", "--autoencoder-training.epochs", "20"),
         init="thesis",
+        small=SHORT,
         systems="M6 X9",
         document="test PCK .474 (+7.5 %)",
         why="the thesis ran no control",
@@ -99,6 +113,7 @@ CELLS = (
             "pca",
         ),
         init="thesis",
+        small=SHORT,
         systems="M6",
         document="never run",
     ),
@@ -107,6 +122,7 @@ CELLS = (
         group=THESIS,
         label="retrained without skips",
         options=(*THESIS_NET, "--model.no-skips"),
+        small=SHORT,
         systems="M7",
         document=".179 (post hoc, training people)",
         why="post hoc and retrained are two questions",
@@ -116,6 +132,7 @@ CELLS = (
         group=THESIS,
         label="thesis targets",
         options=(*THESIS_NET, *ORIGINAL),
+        small=SHORT,
         systems="D10",
         document="test PCK .441",
         why=COPENHAGEN,

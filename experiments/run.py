@@ -74,7 +74,8 @@ def _shown(words: list[str], data: Path, runs: Path, packs: Path) -> str:
 def _hardware() -> str:
     if torch.cuda.is_available():
         return f"one {torch.cuda.get_device_name()}"
-    return f"{torch.get_num_threads()} CPU cores ({platform.machine()}), shared with other work"
+    threads = torch.get_num_threads()
+    return f"{threads} CPU core{'s' * (threads > 1)} ({platform.machine()}), shared with other work"
 
 
 def _parameters(weights: Path) -> int:
