@@ -167,6 +167,13 @@ MUTANTS = [
         "if True:",
         "test_training_faults.py::test_a_loading_process_that_dies_is_one_line_and_costs_one_epoch",
     ),
+    Mutant(
+        "loader: room in /dev/shm",
+        "data/loading.py",
+        "    if free < needed:",
+        "    if False:",
+        "test_training_faults.py::test_too_little_room_for_batches_is_said_before_the_first",
+    ),
     Mutant("weights: checksum", "checkpoint.py", 'if hashlib.sha256(payload).hexdigest() != card.get("sha256"):', "if False:", WEIGHTS),
     Mutant("weights: finite numbers", "checkpoint.py", "if not all(tensor.isfinite().all() for tensor in converted.values()):", "if False:", WEIGHTS),
     Mutant("weights: names and shapes", "checkpoint.py", "    if wrong:\n", "    if False:\n", WEIGHTS),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.models import Hourglass
 from glasspose.configs.training import AdamW
+from glasspose.data import loading
 from glasspose.data.loading import EpochSampler, PackedPeople, loader
-from glasspose.errors import GlassposeError, InputError, TrainingError
+from glasspose.errors import GlassposeError, InputError, MissingError, TrainingError
 from glasspose.images import load_image
 from glasspose.network import Learner
 from glasspose.training import train
@@ -180,6 +182,23 @@ def test_a_loading_process_that_dies_is_one_line_and_costs_one_epoch(tmp_path, m
     assert kept(tmp_path / "run") == kept(tmp_path / "whole")
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_too_little_room_for_batches_is_said_before_the_first(tmp_path, monkeypatch):
+    room = namedtuple("room", "free")
+    needed = 2 * 3 * 8 * 32 * 32 * 3 * 4  # batches ahead, processes, people, pixels, channels, bytes
+    recipe = nano_recipe(tmp_path)
+    people = PackedPeople([training.packed(recipe.data, recipe, tmp_path / "packs")], (32, 32), recipe.augmentation)
+    sampler = EpochSampler(len(people), 16, rank=0, processes=2, shuffled=True)
+    monkeypatch.setattr(loading, "SHARED", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: room(needed if path == tmp_path else 0))
+    loader(people, sampler, workers=3)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: room(needed - 1))
+    loader(people, sampler, workers=2)
+    loader(people, sampler, workers=0)
+    with pytest.raises(MissingError, match=r"3 loading processes need 1 MiB in .* fewer --workers"):
+        loader(people, sampler, workers=3)
+
+
 @pytest.mark.nightly
 def test_a_full_dev_shm_is_one_line(tmp_path):
     """A real one, of 256 KiB, in a namespace of its own."""
@@ -194,7 +213,7 @@ def test_a_full_dev_shm_is_one_line(tmp_path):
     line = f"mount -t tmpfs -o size=256k tmpfs /dev/shm && exec {run}"
     environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(["unshare", "-rm", "sh", "-c", line], env=environment, capture_output=True, text=True, timeout=200, check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (6, False), done.stderr
     assert "/dev/shm" in done.stderr
 
 

@@ -1,8 +1,10 @@
 """Packed people to batches. A sample is a function of (seed, epoch, index) alone."""
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,12 +17,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from glasspose.configs.augmentation import Augmentation
 from glasspose.data.packing import Pack
 from glasspose.data.transforms import Person, augmented_view, plain_view
-from glasspose.errors import TrainingError
+from glasspose.errors import MissingError, TrainingError
 from glasspose.geometry import compose, scale_of, transform
 from glasspose.structures import DEVIATION, MEAN, Batch
 
 Key = tuple[int, int]
 """(epoch, index); index -1 asks for padding."""
+SHARED = Path("/dev/shm")  # noqa: S108 - only its room is asked for
+"""Where Linux keeps the batches that loading processes hand over."""
+AHEAD = 2
+"""Batches that each loading process prepares before they are asked for."""
 
 
 def normalise(images: UInt8[Tensor, "B H W 3"]) -> Float32[Tensor, "B 3 H W"]:
@@ -121,7 +127,8 @@ class EpochSampler(Sampler[list[Key]]):
 
 
 def loader(people: PackedPeople, sampler: EpochSampler, workers: int = 0, pin: bool = False) -> "DataLoader[Any]":
-    """Batches in the sampler's order, prepared by so many processes (0: this one)."""
+    """Batches in the sampler's order, prepared by so many processes (0: this one). MissingError where there is no room to hand them over."""
+    _refuse_without_room(people.size, sampler.batch // sampler.processes, workers)
     cv2.setNumThreads(1)  # its threads would compete with torch's for the same cores
     return DataLoader(
         people,
@@ -132,7 +139,17 @@ def loader(people: PackedPeople, sampler: EpochSampler, workers: int = 0, pin: b
         worker_init_fn=_one_thread,
         persistent_workers=workers > 0,
         multiprocessing_context="forkserver" if workers else None,
-    )
+        prefetch_factor=AHEAD if workers else None,
+    )  # no timeout: torch then waits it out before it looks whether a process has died
+
+
+def _refuse_without_room(size: tuple[int, int], batch: int, workers: int) -> None:
+    """A process that writes a batch into a full /dev/shm dies or waits for ever: say so before the first one does."""
+    needed = AHEAD * workers * batch * size[0] * size[1] * 3 * 4
+    free = shutil.disk_usage(SHARED).free if workers and SHARED.is_dir() else needed
+    if free < needed:
+        told = f"{workers} loading processes need {needed / 2**20:.0f} MiB in {SHARED}, and {free / 2**20:.0f} MiB are free"
+        raise MissingError(told, "Use fewer --workers (0 needs none), or enlarge it (docker run --shm-size 1g)")
 
 
 @contextmanager
