@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from glasspose.drawing import LEFT, MIDDLE, RIGHT, _fit, contact_sheet, draw_poses, enlarged, fused_heatmaps, heat, heatmap_grid, side_colour
 from glasspose.geometry import compose, crop_matrix, resize_matrix, transform
-from glasspose.skeletons import COCO, LSP, Skeleton
+from glasspose.skeletons import COCO, HEAD_BOX, LSP, Skeleton
 from glasspose.structures import Poses
 
 GREEN = (40, 160, 60)
@@ -147,6 +147,17 @@ def test_boxes_on_demand():
     assert painted(boxed[10, 20:22]).any()
     assert not painted(boxed[:, :15]).any()
     assert not painted(boxed[:, 85:]).any()
+
+
+def test_two_corners_are_drawn_as_their_box():
+    box = np.array([[20, 30], [60, 80]], float)
+    picture = draw_poses(canvas(), poses(box, skeleton=HEAD_BOX))
+    for point in ([40, 30], [40, 80], [20, 55], [60, 55]):  # the middles of its sides
+        assert painted(near(picture, point)).any()
+    assert not painted(near(picture, [40, 55])).any()  # no line joins the corners
+    unsure = draw_poses(canvas(), poses(box, np.array([[True, False]]), skeleton=HEAD_BOX))
+    assert not painted(near(unsure, [40, 80])).any()
+    assert painted(near(unsure, [60, 80])).any()
 
 
 def test_two_people():

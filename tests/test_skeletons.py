@@ -155,3 +155,17 @@ def test_people_can_be_mirrored_where_every_side_has_its_twin(names, mirrors):
 
 def test_every_skeleton_of_the_field_has_a_mirror_image_but_that_of_corners():
     assert [name for name, skeleton in SKELETONS.items() if not skeleton.mirrors] == ["head_box"]
+
+
+@pytest.mark.parametrize(
+    ("names", "corners"),
+    [
+        (("head_top_left", "head_bottom_right"), (0, 1)),
+        (("paw_bottom_right", "paw_top_left"), (1, 0)),
+        (("head_top_left", "paw_bottom_right"), None),
+        (("head_top_left", "head_bottom_right", "nose"), None),
+        (("a", "b"), None),
+    ],
+)
+def test_two_corners_of_one_box_are_known_by_name(names, corners):
+    assert skeleton_from_coco({"name": "x", "keypoints": list(names)}).corners == corners

@@ -80,8 +80,12 @@ def _draw_faded(canvas: Image, poses: Poses, n: int, width: float) -> None:
 
 
 def _draw_seen(canvas: Image, poses: Poses, n: int, width: float) -> None:
-    """All edges first, so that no edge cuts a limb apart."""
+    """All edges first, so that no edge cuts a limb apart. Two corners of a box are drawn as that box, not as what joins them."""
     points, seen, skeleton = np.clip(poses.keypoints[n], -1e6, 1e6), poses.seen[n], poses.skeleton
+    if skeleton.corners and seen.all():
+        first, last = (points[k] for k in skeleton.corners)
+        _draw_box(canvas, np.concatenate([first + 0.5, last + 0.5]), 2 * width)
+        return
     limbs = [(a, b) for a, b in skeleton.limbs if seen[a] and seen[b]]
     for grown in (max(0.2 * width, 0.5), 0.0):
         for a, b in limbs:

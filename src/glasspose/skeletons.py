@@ -69,6 +69,13 @@ class Skeleton:
         """The keypoints from the hips down, by their names."""
         return tuple(i for i, name in enumerate(self.keypoints) if any(part in name for part in _LOWER_BODY))
 
+    @cached_property
+    def corners(self) -> tuple[int, int] | None:
+        """(top left, bottom right) where the keypoints are the two corners of a box, by their names."""
+        what = {name.removesuffix("_top_left").removesuffix("_bottom_right") for name in self.keypoints}
+        wanted = [f"{name}{end}" for name in what for end in ("_top_left", "_bottom_right")]
+        return (self.index(wanted[0]), self.index(wanted[1])) if len(self) == 2 and set(wanted) == set(self.keypoints) else None
+
     def index(self, keypoint: str) -> int:
         """The place of a keypoint by name. AnnotationError where the skeleton has none of that name."""
         if keypoint not in self.keypoints:
