@@ -6,6 +6,7 @@ recipe large.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SMALL = "recipes/small-lsp.yaml"
 FULL = ("--model.input-size", "256", "256", "--model.channels", "256", "--packing.size", "256", "--epochs", "60", "--workers", "12")
@@ -28,6 +29,10 @@ class Cell:
     """The cell whose best weights it starts from."""
     evaluate: Sequence[str] = ()
     """Options of `glasspose evaluate`."""
+    learns: str = "lspet"
+    """The data that it is trained on, a kind and a folder."""
+    measured: str = "lspet"
+    """The data whose validation people it is measured on."""
     systems: str = ""
     """Rows of docs/systems.md."""
     trains: bool = True
@@ -37,12 +42,17 @@ class Cell:
     why: str = ""
     """Why that differs."""
 
+    @property
+    def heads(self) -> bool:
+        """Whether it finds head boxes."""
+        return self.group == HEADS
+
     def words(self, size: str) -> tuple[str, ...]:
         """The options at a size, small or full."""
         return (*(self.small if size == "small" else self.full), *self.options)
 
 
-def regressor(recipe: str, *options: str) -> dict[str, object]:
+def regressor(recipe: str, *options: str) -> dict[str, Any]:
     """A recipe of another network, brought to the small cell's data and time."""
     small = ("--model.input-size", "128", "128", "--packing.size", "128", "--epochs", "6", "--batch", "32", "--workers", "0")
     return {"recipe": f"recipes/{recipe}.yaml", "small": (*small, *options), "full": ()}
@@ -54,10 +64,18 @@ LOSSES = "Losses and targets"
 REGRESSION = "Regression against heatmaps"
 VIEWS = "What is seen in training"
 DECODING = "Decoding"
+HEADS = "Head boxes"
+CROSS = "From one data set to another"
+VICTORIA = "Victoria's hourglass on COCO"
+HEAD = ("--data.skeleton", "head_box")
+FEW = ("--epochs", "60", "--augmentation.occlusion", "0.1")
+"""COCO here is 367 people: as many steps as half a small cell takes."""
 PLAIN = ("flip", "rotation", "scale", "translation", "colour")
 THESIS_NET = ("--model.kind", "thesis_hourglass")
-SHORT = ("--epochs", "3")
-"""Its 3×3 skips cost four times a Newell hourglass of the same channels; small thesis cells run half as long, all of them."""
+SHORT = ("--model.channels", "32", "--batch", "16", "--optimiser.learning-rate", "0.002", "--epochs", "8")
+"""Its 3×3 skips cost four times a Newell hourglass of the same channels, and its head (K channels, batch norm, ReLU) begins far from zero: at the
+settings of the other small cells it knows nothing after two epochs (validation PCK@0.2 2.9 %). So all small thesis cells are half as wide,
+and take more and smaller steps."""
 ORIGINAL = ("--codec.target", "thesis", "--codec.unlabelled", "zero", "--codec.decoder", "argmax")
 DENSE = ("--optimiser.learning-rate", "0.0005", "--codec.unlabelled", "mask", "--augmentation.flip", "0.5")
 COPENHAGEN = "another data set, size and PCK (COCO, 256 px, within 12.8 px); see `evaluate --protocols thesis`"
@@ -190,5 +208,111 @@ CELLS = (
         evaluate=("--no-flip-test",),
         systems="E7",
         document="3 to 5 % lost (COCO AP)",
+    ),
+    Cell(
+        name="quarter", group=DECODING, label="quarter and flip test", init="newell-1", trains=False, evaluate=("--decoder", "quarter"), systems="M3"
+    ),
+    Cell(
+        name="argmax",
+        group=DECODING,
+        label="whole pixels and flip test",
+        init="newell-1",
+        trains=False,
+        evaluate=("--decoder", "argmax"),
+        systems="M3",
+    ),
+    Cell(name="head-hourglass", group=HEADS, label="hourglass, 1 stack", options=(*HEAD, "--augmentation.rotation", "0"), systems="M11"),
+    Cell(
+        name="head-deeppose",
+        group=HEADS,
+        label="deeppose, half as wide",
+        **regressor(
+            "deeppose-head-lsp", "--model.widths", "48", "128", "192", "192", "128", "--model.dense", "1024", "--optimiser.learning-rate", "0.0005"
+        ),
+        systems="M11",
+        document="square error, px²",
+        why="MPII's boxes and pictures",
+    ),
+    Cell(
+        name="head-resnet",
+        group=HEADS,
+        label="resnet18, coordinates",
+        **regressor("resnetv2-pose-lsp", "--model.backbone", "resnet18", "--model.no-pretrained", "--model.dense", "512", *DENSE, *HEAD),
+        systems="M11",
+    ),
+    Cell(
+        name="head-rle",
+        group=HEADS,
+        label="resnet18, RLE",
+        **regressor("rle-lsp", "--model.backbone", "resnet18", "--model.no-pretrained", "--augmentation.rotation", "0", *HEAD),
+        systems="M14",
+    ),
+    Cell(
+        name="head-dsnt",
+        group=HEADS,
+        label="hourglass, DSNT",
+        options=(*HEAD, "--augmentation.rotation", "0", "--codec.kind", "soft_argmax"),
+        systems="M14",
+    ),
+    Cell(
+        name="head-unet",
+        group=HEADS,
+        label="U-Net",
+        **regressor("unet-head-lsp", "--model.width", "24"),
+        systems="M14",
+    ),
+    Cell(name="lspet-lspet", group=CROSS, label="LSPET to LSPET", init="newell-1", trains=False, why="14 keypoints"),
+    Cell(
+        name="lspet-coco",
+        group=CROSS,
+        label="LSPET to COCO",
+        init="newell-1",
+        trains=False,
+        measured="coco",
+        systems="D27",
+        why="the 12 that both name",
+    ),
+    Cell(
+        name="coco-coco", group=CROSS, label="COCO to COCO", small=FEW, learns="coco", measured="coco", why="17 keypoints; 367 people to learn from"
+    ),
+    Cell(
+        name="coco-lspet",
+        group=CROSS,
+        label="COCO to LSPET",
+        init="coco-coco",
+        trains=False,
+        learns="coco",
+        systems="D27",
+        why="the 12 that both name",
+    ),
+    Cell(
+        name="coco-visible",
+        group=CROSS,
+        label="COCO, visible keypoints only, to COCO",
+        small=FEW,
+        options=("--codec.occluded", "mask"),
+        learns="coco",
+        measured="coco",
+        systems="E4",
+        why="hidden ones are left out of training, not of measuring",
+    ),
+    *(
+        Cell(
+            name=f"victoria-{name}",
+            group=VICTORIA,
+            label=label,
+            options=("--model.kind", "uvic_hourglass", "--model.depth", "3", "--model.stacks", "4", *options),
+            small=("--epochs", "30"),
+            learns="coco",
+            measured="coco",
+            systems="M8",
+            document=document,
+            why="COCO in full, 256 px, 256 channels" if document else "",
+        )
+        for name, label, options, document in (
+            ("4", "4 stacks, linear", (), ""),
+            ("4-sigmoid", "4 stacks, sigmoid", ("--model.output", "sigmoid"), "PCK@0.2 .787, AP .575"),
+            ("4-separable", "4 stacks, separable", ("--model.separable",), ""),
+        )
     ),
 )

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from cells import CELLS, Cell
+from cells import CELLS, CROSS, HEADS, VICTORIA, Cell
 from literature import CASCADE_FEATURE_AGGREGATION, SURVEYED
+from run import kind_of
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/experiments"
@@ -17,9 +18,9 @@ Made by `python experiments/page.py` from the JSON files in [results/experiments
 
 - **Data**: Leeds Sports Pose Extended as described in [weights.md](weights.md): 8,000 people to learn from, 500 validation people to measure on. The test people are kept for published weights.
 - **Measure**: PCK@0.2 in torso lengths over all joints, crop from the labels, flip test; beside it predict's own two passes over the whole picture. 95 % intervals resample pictures.
-- **Size**: *small* is 128 px, 64 channels, six epochs (three in the thesis's table, whose network costs four times as much), one seed, one or two CPU cores shared with other work ([recipes/small-lsp.yaml](../recipes/small-lsp.yaml) with the options named). *full* is 256 px, 256 channels, 60 epochs, for a GPU. An empty cell has not been run.
+- **Size**: *small* is 128 px, 64 channels, six epochs, one seed, one or two CPU cores shared with other work, so minutes say little ([recipes/small-lsp.yaml](../recipes/small-lsp.yaml) with the options named). *full* is 256 px, 256 channels, 60 epochs, for a GPU. An empty cell has not been run.
 - **One seed** is one checkpoint: differences between small rows below 2 points mean nothing, and those above it hold for these checkpoints only.
-- `Δ` is the difference to the first row of a table in percentage points; `glasspose compare` gives its paired interval.
+- `Δ` is the difference to the first row of a table in percentage points, with a 95 % interval that resamples the same pictures for both.
 """
 
 
@@ -35,8 +36,8 @@ def table(group: str) -> str:
     lines = [
         f"## {group}",
         "",
-        "| | parameters | PCK@0.2, % | two passes, % | Δ, points | minutes | documents report | why it differs |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| | parameters | PCK@0.2, % | two passes, % | Δ, points | minutes |{EXTRA[group][0] if group in EXTRA else ''} documents report | why it differs |",
+        "|---|---|---|---|---|---|---|---|" + "---|" * (group in EXTRA),
     ]
     for size in ("small", "full"):
         first = results(cells[0], size)
@@ -44,6 +45,22 @@ def table(group: str) -> str:
         lines += [line for line in rows if line]
     commands = [f"- {cell.name}: `{shown(cell)}`" for cell in cells]
     return "\n".join([*lines, "", "<details><summary>Commands</summary>", "", *commands, "", "</details>", ""])
+
+
+def boxes(evaluation: dict[str, Any]) -> str:
+    """How well head boxes lie over the labelled ones, and the documents' square error."""
+    found = evaluation["boxes"]
+    return f"{100 * found['iou']['value']:.1f}, {found['mse']['value']:.0f}"
+
+
+def oks(evaluation: dict[str, Any]) -> str:
+    """COCO's average precision, where its keypoints are known."""
+    found = evaluation.get("oks", {})
+    return f"{100 * found['AP']:.1f}, {100 * found['AP50']:.1f}" if found else ""
+
+
+EXTRA = {HEADS: (" IoU %, square error px² |", boxes), CROSS: (" OKS AP, AP50 % |", oks), VICTORIA: (" OKS AP, AP50 % |", oks)}
+"""A column of its own."""
 
 
 def results(cell: Cell, size: str) -> list[dict[str, Any]]:
@@ -55,11 +72,14 @@ def row(cell: Cell, size: str, first: list[dict[str, Any]]) -> str:
     """One line of a table."""
     found = results(cell, size)
     label = f"{cell.label} ({size}{f', {len(found)} seeds' if len(found) > 1 else ''})"
+    extra = EXTRA.get(cell.group)
     if not found:
-        return f"| {label} | | | | | | {cell.document} | {cell.why or 'not run yet'} |"
+        return f"| {label} | | | | | |{' |' if extra else ''} {cell.document} | {cell.why or 'not run yet'} |"
     minutes = [f"{one['seconds'] / 60:.0f}" for one in found if one["seconds"]]
     cells = [label, f"{found[0]['parameters'] / 1e6:.2f} M", score(found, None), score(found, "two_pass")]
-    cells += [difference(found, first) if found != first else "", " / ".join(minutes), cell.document, cell.why]
+    cells += [difference(found, first) if found != first else "", " / ".join(minutes)]
+    cells += [" / ".join(extra[1](one["evaluation"]) for one in found)] if extra else []
+    cells += [cell.document, cell.why]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -74,18 +94,33 @@ def score(found: list[dict[str, Any]], part: str | None) -> str:
 
 
 def difference(found: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
-    """To the first row, without a claim where it is under two points on one seed."""
+    """To the first row; where both were measured on the same people, with the interval that resamples their pictures."""
     if not first:
         return ""
     mean = [np.mean([100 * one["evaluation"]["pck@0.2"]["micro"] for one in some]) for some in (found, first)]
-    return f"{mean[0] - mean[1]:+.1f}"
+    pairs = [(one["people"], other["people"]) for one, other in zip(found, first, strict=False) if "people" in one and "people" in other]
+    same = [pair for pair in pairs if all(pair[0][key] == pair[1][key] for key in ("image_ids", "asked"))]
+    if not same:
+        return f"{mean[0] - mean[1]:+.1f}"
+    low, high = np.percentile(np.mean([resampled(*pair) for pair in same], axis=0), (2.5, 97.5))
+    return f"{mean[0] - mean[1]:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def resampled(one: dict[str, Any], other: dict[str, Any], draws: int = 2000) -> Any:
+    """The difference of two PCKs in points, on resamples of the pictures."""
+    _, place = np.unique(one["image_ids"], return_inverse=True)
+    sums = np.stack([np.bincount(place, values) for values in (one["hits"], other["hits"], one["asked"])])
+    chosen = np.random.default_rng(0).integers(sums.shape[1], size=(draws, sums.shape[1]))
+    first, second, asked = (part[chosen].sum(1) for part in sums)
+    return 100 * (first - second) / asked
 
 
 def shown(cell: Cell) -> str:
     """The command of a cell."""
     init = [f"--init runs/{cell.init}/best.safetensors"] if cell.init else []
-    data = "--data.kind lspet --data.root $GLASSPOSE_DATA/lspet --data.split val"
-    words = ["glasspose train", cell.recipe, "--data.root $GLASSPOSE_DATA/lspet", *cell.words("small"), *init]
+    heads = "".join([" --data.skeleton head_box"] if cell.heads else [])
+    data = f"--data.kind {cell.measured} --data.root $GLASSPOSE_DATA/{cell.measured} --data.split val{heads}"
+    words = ["glasspose train", cell.recipe, *kind_of(cell), f"--data.root $GLASSPOSE_DATA/{cell.learns}", *cell.words("small"), *init]
     return " ".join(words) if cell.trains else " ".join(["glasspose evaluate", f"runs/{cell.init}/best.safetensors", data, *cell.evaluate])
 
 

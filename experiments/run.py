@@ -1,8 +1,8 @@
 """Run cells of docs/results.md: train (or go on), measure on the validation split, keep one JSON each in docs/results/experiments.
 
-python experiments/run.py --data $GLASSPOSE_DATA/lspet                    # every cell that has no result yet, seed 0
-python experiments/run.py --data $GLASSPOSE_DATA/lspet --cells newell-1 newell-2 --seeds 0 1 2
-python experiments/run.py --data $GLASSPOSE_DATA/lspet --size full --seeds 0 1 2        # 256 px, 256 channels: for a GPU
+python experiments/run.py --data $GLASSPOSE_DATA                          # every cell that has no result yet, seed 0
+python experiments/run.py --data $GLASSPOSE_DATA --cells newell-1 newell-2 --seeds 0 1 2
+python experiments/run.py --data $GLASSPOSE_DATA --size full --seeds 0 1 2        # 256 px, 256 channels: for a GPU
 """
 
 import argparse
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -31,8 +32,11 @@ def run(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -
     seconds = time.monotonic() - begun
     weights = (out if cell.trains else runs / f"{cell.init}-{size}-seed{seed}") / "best.safetensors"
     result = out / "evaluation.json"
-    evaluate = ["evaluate", str(weights), "--data.kind", "lspet", "--data.root", str(data), "--data.split", "val", *cell.evaluate]
-    _call([*evaluate, "--json", str(result)])
+    heads = ["--data.skeleton", "head_box"] if cell.heads else []
+    named = ["--data.kind", cell.measured, "--data.root", str(data / cell.measured), "--data.split", "val"]
+    evaluate = ["evaluate", str(weights), *named, *heads, *cell.evaluate]
+    _call([*evaluate, "--keep", "--json", str(result)])
+    evaluation = json.loads(result.read_text())
     kept = {
         "format": "glasspose.experiment",
         "version": 1,
@@ -46,18 +50,46 @@ def run(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -
         "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip(),
         "log": (out / "log.csv").read_text().splitlines() if cell.trains else [],
         "parameters": _parameters(weights),
-        "evaluation": json.loads(result.read_text()),
+        "people": hits(evaluation.pop("people")),
+        "evaluation": evaluation,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
-    _place(cell, seed, size).write_text(json.dumps(kept, indent=1) + "\n")
+    lists = {key: json.dumps(kept["people"].pop(key), separators=(",", ":")) for key in list(kept["people"])}
+    text = json.dumps(kept | {"people": dict.fromkeys(lists, None)}, indent=1)
+    for key, listed in lists.items():
+        text = text.replace(f'"{key}": null', f'"{key}": {listed}', 1)
+    _place(cell, seed, size).write_text(text + "\n")
+
+
+def hits(people: dict[str, Any]) -> dict[str, list[int]]:
+    """For everybody the keypoints that were right by PCK@0.2 and those that were asked: what a paired interval needs."""
+    rows = people["scores"]["pck@0.2"]["hits"]  # one sign a keypoint
+    return {"image_ids": people["image_ids"], "hits": [row.count("1") for row in rows], "asked": [len(row) - row.count("-") for row in rows]}
 
 
 def _train(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path, out: Path) -> list[str]:
-    words = ["train", cell.recipe, "--data.root", str(data), "--out", str(out), "--packs", str(packs), "--seed", str(seed)]
+    words = [
+        "train",
+        cell.recipe,
+        *kind_of(cell),
+        "--data.root",
+        str(data / cell.learns),
+        "--out",
+        str(out),
+        "--packs",
+        str(packs),
+        "--seed",
+        str(seed),
+    ]
     words += cell.words(size)
     if cell.init:
         words += ["--init", str(runs / f"{cell.init}-{size}-seed{seed}" / "best.safetensors")]
     return words + (["--resume"] if any(out.glob("*.ckpt")) else [])
+
+
+def kind_of(cell: Cell) -> list[str]:
+    """The recipes name LSPET."""
+    return [] if cell.learns == "lspet" else ["--data.kind", cell.learns]
 
 
 def _call(words: list[str]) -> None:
@@ -68,7 +100,7 @@ def _call(words: list[str]) -> None:
 def _shown(words: list[str], data: Path, runs: Path, packs: Path) -> str:
     """The command as anybody would type it."""
     text = " ".join(["glasspose", *words]) if words else ""
-    return text.replace(str(data), "$GLASSPOSE_DATA/lspet").replace(str(runs), "runs").replace(str(packs), "packs").replace(" --resume", "")
+    return text.replace(str(data), "$GLASSPOSE_DATA").replace(str(runs), "runs").replace(str(packs), "packs").replace(" --resume", "")
 
 
 def _hardware() -> str:

@@ -8,9 +8,12 @@ import torch
 from commands_for_tests import coco_file
 from dots_for_tests import DOTS, dot_network, moved
 from glasspose import evaluation
+from glasspose.configs.codecs import Coordinates
 from glasspose.configs.data import Coco, DrawnPeople
+from glasspose.configs.models import DeepPose
 from glasspose.errors import AnnotationError, InputError, UsageError
 from glasspose.evaluation import evaluate, evaluate_boxes
+from glasspose.network import PoseNetwork
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -43,6 +46,19 @@ def test_the_flip_test_takes_back_a_shift_to_one_side(network, people):
     network.model.shift = torch.tensor([0.5, 0.0])
     plain, flipped = (evaluate("dots", people, flip_test=flip, device="cpu")["epe"]["mean"] for flip in (False, True))
     assert flipped < 0.5 * plain
+
+
+def test_heatmaps_are_read_off_as_asked(network, people):
+    """Whole pixels of a map of stride 4 are coarser than DARK, and what is asked of it stays as it was."""
+    error = {decoder: evaluate("dots", people, decoder=decoder, device="cpu")["epe"]["mean"] for decoder in ("argmax", "quarter", "dark", None)}
+    assert error["dark"] == error[None]
+    assert error["dark"] < 0.5 * error["quarter"] < 0.5 * error["argmax"]
+
+
+def test_only_heatmaps_have_a_choice_of_decoders(tmp_path):
+    coordinates = PoseNetwork(DeepPose(input_size=(64, 64), widths=(4, 4, 4, 4, 4), dense=8), Coordinates(), DOTS)
+    with pytest.raises(UsageError, match="coordinates has no choice of decoders"):
+        coordinates.decoded("quarter")
 
 
 def test_the_numbers_are_those_of_a_hand_count(network, people, monkeypatch):

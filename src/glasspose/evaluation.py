@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from glasspose.calibration import calibration_from_card
 from glasspose.checkpoint import load_weights
+from glasspose.configs.codecs import Decoder
 from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
 from glasspose.errors import InputError
@@ -34,6 +35,7 @@ def evaluate(
     protocols: Sequence[str] = (),
     keep: bool = False,
     flip_test: bool = True,
+    decoder: Decoder | None = None,
     batch: int = 16,
     device: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -42,12 +44,14 @@ def evaluate(
 
     At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
     what `predict` does with the whole picture, for pictures of one person. `protocols` are further ways to count (metrics/protocols.py). With
-    `keep`, `people` holds what `compare` needs of everybody, by the first protocol.
+    `keep`, `people` holds what `compare` needs of everybody, by the first protocol. `decoder` reads heatmaps off in another way than the
+    weights' own.
     """
     find_device(device)
     known_protocols(protocols)
     fabric = launch(device=device)
     network, card = load_weights(weights)
+    network = network if decoder is None else network.decoded(decoder)
     dataset = as_skeleton(read(data), network.skeleton)
     people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
     _refuse_nobody(dataset, people)
@@ -64,6 +68,7 @@ def evaluate(
         "weights": {"name": card["name"], "sha256": card["sha256"]},
         "data": data.model_dump(mode="json", exclude={"root", "folder"}),
         "flip_test": flip_test,
+        **({} if decoder is None else {"decoder": decoder}),
         "protocol": "crop from labels: square, 1.25 x the longer labelled side",
         **found.report,
     }

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from glasspose.codecs import build_codec
-from glasspose.configs.codecs import Codec
+from glasspose.configs.codecs import Codec, Decoder, Heatmap
 from glasspose.configs.models import Model
 from glasspose.configs.pairing import mismatch
 from glasspose.errors import UsageError
@@ -30,6 +30,15 @@ class PoseNetwork(nn.Module):
         """The same codec and skeleton around another model of the same shape, such as an average of this one."""
         other = copy.copy(self)
         other._modules = {**self._modules, "model": model}
+        return other
+
+    def decoded(self, decoder: Decoder) -> "PoseNetwork":
+        """The same weights, their heatmaps read off in another way. UsageError where the codec is not the heatmap's."""
+        if not isinstance(self.codec_config, Heatmap):
+            raise UsageError(f"a codec of kind {self.codec_config.kind} has no choice of decoders", "Leave --decoder out")
+        other = self.around(self.model)
+        other.codec_config = self.codec_config.model_copy(update={"decoder": decoder})
+        other._modules = {**other._modules, "codec": build_codec(other.codec_config, self.skeleton, self.input_size)}
         return other
 
     @property

@@ -4,6 +4,7 @@ import json as json_format
 from pathlib import Path
 from typing import Any
 
+from glasspose.configs.codecs import Decoder
 from glasspose.configs.data import Data
 
 
@@ -16,6 +17,7 @@ def evaluate(
     keep: bool = False,
     boxes: Path | None = None,
     flip_test: bool = True,
+    decoder: Decoder | None = None,
     batch: int = 16,
     device: str = "auto",
 ) -> int:
@@ -40,6 +42,8 @@ def evaluate(
         A file of person boxes from a detector: measure many people a picture by OKS, scored box times mean keypoint score.
     flip_test
         Average the heatmaps with those of the mirrored picture.
+    decoder
+        Read heatmaps off in another way than the weights' own.
 
     """
     from rich.console import Console
@@ -52,13 +56,16 @@ def evaluate(
     names = [name.strip() for name in protocols.split(",") if name.strip()]
     if boxes is not None and (names or keep):
         raise UsageError("with --boxes people are judged by OKS alone", "Leave --protocols and --keep out")
+    if boxes is not None and decoder is not None:
+        raise UsageError("with --boxes heatmaps are read off as the weights do", "Leave --decoder out")
     if keep and json is None:
         raise UsageError("--keep writes into the JSON, and there is none", "Name one with --json FILE")
     with progress_bar("pictures") as progress:
         if boxes is not None:
             report = evaluate_boxes(weights, data, boxes, flip_test=flip_test, batch=batch, device=device, progress=progress)
         else:
-            report = evaluate(weights, data, protocols=names, keep=keep, flip_test=flip_test, batch=batch, device=device, progress=progress)
+            how: dict[str, Any] = {"protocols": names, "keep": keep, "flip_test": flip_test, "decoder": decoder, "batch": batch, "device": device}
+            report = evaluate(weights, data, **how, progress=progress)
     if json is not None:
         write_atomically(json, json_text(report).encode())
     console = Console(markup=False)

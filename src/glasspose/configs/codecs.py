@@ -6,6 +6,8 @@ from pydantic import Field
 
 from glasspose.configs.config import Config
 
+Decoder = Literal["dark", "quarter", "argmax"]
+
 
 class _Codec(Config):
     head: ClassVar[Literal["maps", "vector"]] = "maps"
@@ -35,7 +37,7 @@ class Heatmap(_Codec):
     activation: Literal["linear", "sigmoid"] = "linear"
     """What the losses of differences (mse, weighted_mse, euclidean) compare with the target: the output, or its sigmoid."""
     positive_weight: Annotated[float, Field(gt=0)] = 82.0
-    decoder: Literal["dark", "quarter", "argmax"] = "dark"
+    decoder: Decoder = "dark"
     """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour."""
 
 
