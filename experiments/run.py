@@ -45,7 +45,7 @@ def run(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -
         "size": size,
         "command": _shown(train, data, runs, packs),
         "evaluate": _shown(evaluate, data, runs, packs),
-        "seconds": round(seconds) if train else None,
+        "seconds": round(seconds) if train and "--resume" not in train else None,
         "hardware": _hardware(),
         "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip(),
         "log": (out / "log.csv").read_text().splitlines() if cell.trains else [],
