@@ -14,7 +14,7 @@ TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist work
 # Properties that cost about a millisecond each.
 LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
 
-.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench docs pins clean
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench export-executorch export-litert docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -68,6 +68,25 @@ fix: .venv/tools ## format, and mend what lint can mend
 bench: .venv/tools ## how fast this machine trains and predicts
 	$(BIN)/python benchmarks/run.py
 
+# Exporters for phones bring dozens of packages, and LiteRT's pins other versions: each has an environment of its own.
+WEIGHTS ?= hourglass-tiny-lsp
+
+.venv-executorch/ready: .venv/uv pyproject.toml
+	$(BIN)/uv venv --quiet --clear .venv-executorch
+	$(BIN)/uv pip install --quiet --python .venv-executorch/bin/python -c constraints.txt -e ".[executorch]"
+	@touch $@
+
+.venv-litert/ready: .venv/uv pyproject.toml
+	$(BIN)/uv venv --quiet --clear .venv-litert
+	$(BIN)/uv pip install --quiet --python .venv-litert/bin/python -e . litert-torch
+	@touch $@
+
+export-executorch: .venv-executorch/ready ## WEIGHTS as a .pte for phones, with its proof
+	.venv-executorch/bin/python -m glasspose export $(WEIGHTS) --to executorch
+
+export-litert: .venv-litert/ready ## WEIGHTS as a .tflite for phones, with its proof
+	.venv-litert/bin/python -m glasspose export $(WEIGHTS) --to litert
+
 docs: .venv/tools ## make the pictures and tables of README and docs again
 	$(BIN)/python docs/make.py
 
@@ -75,4 +94,4 @@ pins: .venv/uv ## write constraints.txt: versions to be tested together, without
 	$(BIN)/uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt
 
 clean: ## remove the environment and everything made
-	rm -rf .venv build dist glasspose-out
+	rm -rf .venv .venv-executorch .venv-litert build dist glasspose-out

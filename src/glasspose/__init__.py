@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glasspose import explain as explain
     from glasspose.comparing import compare as compare
     from glasspose.evaluation import evaluate as evaluate
+    from glasspose.exporting import export as export
     from glasspose.prediction import Predictor as Predictor
     from glasspose.prediction import load as load
     from glasspose.skeletons import Skeleton as Skeleton
@@ -29,11 +30,12 @@ _PUBLIC = {
     "Skeleton": "skeletons",
     "compare": "comparing",
     "evaluate": "evaluation",
+    "export": "exporting",
     "load": "prediction",
     "predict": "streaming",
     "train": "training",
 }
-__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "compare", "evaluate", "explain", "load", "predict", "train"]
+__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "compare", "evaluate", "explain", "export", "load", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:

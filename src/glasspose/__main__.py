@@ -18,6 +18,7 @@ VERBS = {
     "tune": "tuning:tune",
     "evaluate": "evaluation:evaluate",
     "compare": "comparing:compare",
+    "export": "exporting:export",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
 }

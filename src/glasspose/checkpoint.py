@@ -147,15 +147,15 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
     path = _weights_path(name)
     card = _read_card(path.with_suffix(".json"))
     try:
-        payload = _bounded(path, LARGEST_WEIGHTS)
+        payload = bounded(path, LARGEST_WEIGHTS)
         if hashlib.sha256(payload).hexdigest() != card.get("sha256"):
             raise WeightsError(f"{path.name} is damaged: its checksum is not the one in its card", "Fetch both files again")
         tensors = safetensors.torch.load(payload)
     except (OSError, SafetensorError, ValueError) as problem:
         raise WeightsError(f"{path.name} cannot be read as safetensors ({type(problem).__name__})", "Fetch it again") from None
     with torch.device("meta"):  # a card that describes a giant costs no memory
-        _check_fit(_described_network(card, path.name), tensors, path.name)
-    network = _described_network(card, path.name)
+        _check_fit(described_network(card, path.name), tensors, path.name)
+    network = described_network(card, path.name)
     fill(network, tensors, path.name)
     return network.eval(), card
 
@@ -202,7 +202,7 @@ def _is_there(path: Path) -> bool:
     return False
 
 
-def _bounded(path: Path, most: int) -> bytes:
+def bounded(path: Path, most: int) -> bytes:
     """A regular file's content: a pipe or a device has no end."""
     size = path.stat().st_size
     if not path.is_file() or size > most:
@@ -212,7 +212,7 @@ def _bounded(path: Path, most: int) -> bytes:
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(_bounded(path, LARGEST_CARD))
+        card = json.loads(bounded(path, LARGEST_CARD))
     except FileNotFoundError:
         raise WeightsError(f"{path.name} is not there", "Weights are a .safetensors file beside its .json card") from None
     except (OSError, ValueError, RecursionError):
@@ -222,7 +222,8 @@ def _read_card(path: Path) -> dict[str, Any]:
     return {"name": path.stem, **card}
 
 
-def _described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:
+def described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:
+    """A network as a card describes it, its weights as they start. WeightsError where it describes none."""
     try:
         model: Model = TypeAdapter(Model).validate_python(card["model"])
         codec: Codec = TypeAdapter(Codec).validate_python(card["codec"])

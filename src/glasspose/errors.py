@@ -60,3 +60,10 @@ class TrainingError(GlassposeError):
 
     exit_code = 1
     code = "training"
+
+
+class ExportError(GlassposeError):
+    """An exported network does not do what PyTorch does, or loses too much; no file is left."""
+
+    exit_code = 5
+    code = "export"

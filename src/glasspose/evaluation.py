@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 
 from glasspose.calibration import calibration_from_card
-from glasspose.checkpoint import load_weights
 from glasspose.configs.codecs import Decoder
 from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
+from glasspose.engines import accelerate, is_exported, load_weights
 from glasspose.errors import InputError
 from glasspose.images import load_image
 from glasspose.measuring import match, numbers, truth_of
@@ -38,6 +38,7 @@ def evaluate(
     decoder: Decoder | None = None,
     batch: int = 16,
     device: str = "auto",
+    engine: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Measure weights on the people of a dataset; fractions from 0 to 1, lengths in image pixels.
@@ -45,12 +46,13 @@ def evaluate(
     At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
     what `predict` does with the whole picture, for pictures of one person. `protocols` are further ways to count (metrics/protocols.py). With
     `keep`, `people` holds what `compare` needs of everybody, by the first protocol. `decoder` reads heatmaps off in another way than the
-    weights' own.
+    weights' own. `engine` is PyTorch where not given, for exported files theirs.
     """
     find_device(device)
     known_protocols(protocols)
     fabric = launch(device=device)
     network, card = load_weights(weights)
+    network = accelerate(network, engine or _plain(weights), fabric.device)
     network = network if decoder is None else network.decoded(decoder)
     dataset = as_skeleton(read(data), network.skeleton)
     people = [person for person in dataset.annotations if person.labelled.any() and not person.crowd]
@@ -88,6 +90,7 @@ def evaluate_boxes(
     flip_test: bool = True,
     batch: int = 16,
     device: str = "auto",
+    engine: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Many people a picture, from detector boxes: OKS AP and AR, each person scored box score times mean keypoint score, after OKS-NMS.
@@ -95,6 +98,7 @@ def evaluate_boxes(
     UsageError where the skeleton has no OKS constants; InputError where the box file does not fit the pictures.
     """
     network, card = load_weights(weights)
+    network = accelerate(network, engine or _plain(weights), find_device(device))
     dataset = as_skeleton(read(data), network.skeleton)
     sigmas = oks_sigmas(dataset.skeleton)
     _refuse_nobody(dataset, dataset.annotations)
@@ -124,6 +128,11 @@ def evaluate_boxes(
         "detections": len(results),
         "oks": oks_scores(truth_of(dataset.annotations), results, dataset.skeleton),
     }
+
+
+def _plain(weights: str | Path) -> str:
+    """The engine of measurements: PyTorch, except for files that have one of their own."""
+    return "auto" if is_exported(weights) else "torch"
 
 
 def _refuse_nobody(dataset: Dataset, people: Sequence[Annotation]) -> None:

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glasspose.calibration import Calibration, calibration_from_card, person_scores
-from glasspose.checkpoint import load_weights, shipped_weights
+from glasspose.checkpoint import shipped_weights
 from glasspose.data.loading import normalise
+from glasspose.engines import accelerate, load_weights
 from glasspose.errors import UsageError
 from glasspose.geometry import Box, Matrix, crop_matrix, extent, fit_aspect, inside, invert, transform, warp
 from glasspose.images import load_image
@@ -32,6 +33,8 @@ LIKELY = 0.5
 """To place the second pass's box, a keypoint needs this share of the score that it needs to be seen."""
 FEWEST = 3
 """The second pass needs so many likely keypoints to place its box."""
+FEWEST_BELOW = 2
+"""With fewer seen keypoints than this from the hips down, a picture is a portrait."""
 
 
 def default_weights() -> str:
@@ -40,9 +43,22 @@ def default_weights() -> str:
     return "hourglass-base-lsp" if "hourglass-base-lsp" in shipped else DEFAULT
 
 
-def load(weights: str | Path | None = None, *, device: str = "auto", flip_test: bool = True, batch: int = 16) -> "Predictor":
-    """A predictor from shipped weights by name, or from a .safetensors file beside its card. WeightsError, MissingError."""
+def load(
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    flip_test: bool = True,
+    batch: int = 16,
+    engine: str = "auto",
+    pictures: int | None = 0,
+) -> "Predictor":
+    """A predictor from shipped weights by name, from a .safetensors file beside its card, or from an exported file.
+
+    `engine` is what runs the network (`glasspose.engines`); for `auto` it matters how many `pictures` are to come: None for very many.
+    WeightsError, MissingError, UsageError.
+    """
     network, card = load_weights(weights or default_weights())
+    network = accelerate(network, engine, find_device(device), pictures)
     return Predictor(network, calibration_from_card(card, len(network.skeleton)), device=device, flip_test=flip_test, batch=batch)
 
 
@@ -123,7 +139,7 @@ class Predictor:
         """
         likely = (scores >= LIKELY * np.array(self.calibration.seen)) & inside(keypoints, image.shape[:2])
         lower = np.isin(np.arange(len(self.skeleton)), self.skeleton.lower_body)
-        portrait = bool(lower.any()) and (lower & self._seen(image, keypoints, scores)).sum() < 2
+        portrait = bool(lower.any()) and (lower & self._seen(image, keypoints, scores)).sum() < FEWEST_BELOW
         if portrait and (likely & ~lower).sum() >= FEWEST:
             return Crop(image=image, box=fit_aspect(extent(keypoints, likely & ~lower), self.network.input_size, PORTRAIT_MARGIN))
         return Crop(image=image, box=self._framed(extent(keypoints, likely))) if likely.sum() >= FEWEST else self._whole(image)

@@ -46,13 +46,14 @@ def predict(
     recursive: bool = False,
     device: str = "auto",
     batch: int = 16,
+    engine: str = "auto",
 ) -> Iterator[Answer]:
     """The poses of every picture of a source: an image, a folder, a pattern, a video or a camera. The same as the verb, without its files.
 
     `boxes` names a file of people's boxes, `people` a detector; without either one person is sought in each picture.
     """
     opened = open_source(source, recursive=recursive)
-    predictor = load(weights, device=device, batch=batch)
+    predictor = load(weights, device=device, batch=batch, engine=engine, pictures=opened.count)
     return answers(predictor, opened.frames, where(boxes, people, predictor))
 
 

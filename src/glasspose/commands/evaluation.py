@@ -20,6 +20,7 @@ def evaluate(
     decoder: Decoder | None = None,
     batch: int = 16,
     device: str = "auto",
+    engine: str | None = None,
 ) -> int:
     """Measure weights on a dataset, with 95 % intervals over images.
 
@@ -31,7 +32,7 @@ def evaluate(
     Parameters
     ----------
     weights
-        A name of shipped weights, or a .safetensors file beside its card.
+        A name of shipped weights, a .safetensors file beside its card, or an exported file (docs/export.md).
     json
         Write all numbers to this file.
     protocols
@@ -44,6 +45,8 @@ def evaluate(
         Average the heatmaps with those of the mirrored picture.
     decoder
         Read heatmaps off in another way than the weights' own.
+    engine
+        What runs the network: torch where not given, onnxruntime or openvino; exported files have their own.
 
     """
     from rich.console import Console
@@ -53,6 +56,7 @@ def evaluate(
     from glasspose.evaluation import evaluate, evaluate_boxes
     from glasspose.files import write_atomically
 
+    options: dict[str, Any] = {"flip_test": flip_test, "batch": batch, "device": device, "engine": engine}
     names = [name.strip() for name in protocols.split(",") if name.strip()]
     if boxes is not None and (names or keep):
         raise UsageError("with --boxes people are judged by OKS alone", "Leave --protocols and --keep out")
@@ -62,10 +66,9 @@ def evaluate(
         raise UsageError("--keep writes into the JSON, and there is none", "Name one with --json FILE")
     with progress_bar("pictures") as progress:
         if boxes is not None:
-            report = evaluate_boxes(weights, data, boxes, flip_test=flip_test, batch=batch, device=device, progress=progress)
+            report = evaluate_boxes(weights, data, boxes, **options, progress=progress)
         else:
-            how: dict[str, Any] = {"protocols": names, "keep": keep, "flip_test": flip_test, "decoder": decoder, "batch": batch, "device": device}
-            report = evaluate(weights, data, **how, progress=progress)
+            report = evaluate(weights, data, protocols=names, keep=keep, decoder=decoder, **options, progress=progress)
     if json is not None:
         write_atomically(json, json_text(report).encode())
     console = Console(markup=False)

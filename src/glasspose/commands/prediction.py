@@ -14,6 +14,7 @@ DONE_WITH_FAILURES = 3
 
 def predict(
     source: str,
+    picture: str | None = None,
     *,
     weights: str | None = None,
     out: Path = Path("glasspose-out/predict"),
@@ -27,6 +28,7 @@ def predict(
     smooth: bool = False,
     flip_test: bool = True,
     device: str = "auto",
+    engine: str = "auto",
     batch: Annotated[int, Parameter(help="Pictures at once.")] = 16,
 ) -> int:
     """Find the keypoints of people in an image, a folder, a "pattern*.jpg", a video or a camera (camera:0).
@@ -38,9 +40,9 @@ def predict(
     Parameters
     ----------
     source
-        What to look at.
+        What to look at; of two names, the first is that of the weights: glasspose predict pose.onnx photo.jpg
     weights
-        A name of shipped weights, or a .safetensors file beside its card; the best that ship where not given.
+        A name of shipped weights, a .safetensors file beside its card, or an exported file (docs/export.md); the best that ship where not given.
     out
         NAME.pose.json and NAME.pose.jpg for each picture, poses.csv and coco_results.json for all; for a video one overlay video.
     boxes
@@ -59,6 +61,8 @@ def predict(
         For video: follow people from frame to frame and smooth their keypoints (one-euro filter).
     flip_test
         Also look at the mirrored picture: more exact, half as fast.
+    engine
+        What runs the network: torch, onnxruntime, openvino; auto is the fastest on the CPU where it pays (docs/export.md).
 
     """
     from rich.console import Console
@@ -72,10 +76,11 @@ def predict(
     from glasspose.streaming import answers, where
     from glasspose.tracking import Tracker
 
+    source, weights = _in_order(source, picture, weights, layers)
     opened = open_source(source, recursive=recursive)
     if strip is not None:
         return _strip(opened, strip, out, device, flip_test)
-    predictor = load(weights, device=device, flip_test=flip_test, batch=batch)
+    predictor = load(weights, device=device, flip_test=flip_test, batch=batch, engine="torch" if layers else engine, pictures=opened.count)
     found_by = where(boxes, people, predictor)
     tracker = Tracker() if smooth and opened.fps else None
     console, problems, done, found = Console(stderr=True, soft_wrap=True), [], 0, 0
@@ -99,6 +104,25 @@ def predict(
     if problems and len(problems) == done:
         return 5
     return DONE_WITH_FAILURES if problems else 0
+
+
+def _in_order(source: str, picture: str | None, weights: str | None, layers: bool) -> tuple[str, str | None]:
+    """What to look at, and the weights: of two names the first names them. UsageError where it names none, as when a shell spreads a pattern."""
+    from glasspose.checkpoint import shipped_weights
+    from glasspose.engines import is_exported
+    from glasspose.errors import UsageError
+
+    if picture is not None:
+        if weights is not None:
+            raise UsageError("weights are named twice, or there are two sources", "Name one source, and the weights with --weights or before it")
+        if not (source in shipped_weights() or source.endswith((".safetensors", ".json")) or is_exported(source)):
+            raise UsageError(
+                f"{source!r} is not the name of weights, and only one source is looked at", "Put a pattern into quotes, or name a folder"
+            )
+        source, weights = picture, source
+    if layers and weights is not None and is_exported(weights):
+        raise UsageError("--layers looks into a network, and an exported file lets nobody look", "Name the .safetensors file")
+    return source, weights
 
 
 def _strip(opened: "Opened", snapshots: Path, out: Path, device: str, flip_test: bool) -> int:
