@@ -14,7 +14,7 @@ TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist work
 # Properties that cost about a millisecond each.
 LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
 
-.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench export-executorch export-litert docs pins clean
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -65,8 +65,14 @@ fix: .venv/tools ## format, and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/tools ## how fast this machine trains and predicts
-	$(BIN)/python benchmarks/run.py
+BENCH ?= glasspose-out/bench
+
+bench: .venv/tools ## how many times faster than plain ways this machine works; wants it for itself
+	OMP_NUM_THREADS=1 $(BIN)/glasspose bench --out $(BENCH)
+	$(BIN)/glasspose bench predict samples packed targets decode flip --threads all --out $(BENCH)
+
+bench-gpu: .venv/tools ## the same for training on a GPU
+	$(BIN)/glasspose bench gpu --out $(BENCH)
 
 # Exporters for phones bring dozens of packages, and LiteRT's pins other versions: each has an environment of its own.
 WEIGHTS ?= hourglass-tiny-lsp

@@ -1,4 +1,7 @@
 import json
+from dataclasses import replace
+from functools import partial
+from threading import Barrier, Event
 
 import cv2
 import numpy as np
@@ -47,9 +50,42 @@ def test_a_bad_file_among_good_ones_ends_nothing(photos, batch):
 def test_no_more_than_a_batch_is_read_ahead(photos):
     read = []
     frames = (read.append(frame.name) or frame for frame in open_source(photos).frames)
-    walk = answers(dot_predictor(batch=2), frames)
+    walk = answers(dot_predictor(batch=1), frames)
     next(walk)
+    walk.close()  # waits for what is being read
     assert read == ["1", "2"]
+
+
+def test_pictures_are_decoded_at_the_same_time(photos):
+    """Each of two frames waits until the other one is being loaded."""
+    meeting = Barrier(2, timeout=20)
+    frames = [replace(frame, load=lambda: (meeting.wait(), dot_picture(FIGURE))[1]) for frame in list(open_source(photos).frames)[:2]]
+    assert [answer.problem for answer in answers(dot_predictor(batch=2), frames)] == [None, None]
+
+
+def test_the_next_batch_is_read_while_the_network_works(photos, monkeypatch):
+    predictor, looked = dot_predictor(batch=1), Event()
+    frames = list(open_source(photos).frames)[2:4]
+    frames[1] = replace(frames[1], load=partial(_once, looked, frames[1].load))
+    asked = predictor.predict_batch
+    monkeypatch.setattr(predictor, "predict_batch", lambda *given: (looked.wait(20) or pytest.fail("nobody read ahead"), asked(*given))[1])
+    assert [answer.poses is not None for answer in answers(predictor, frames)] == [True, True]
+
+
+def _once(event, load):
+    event.set()
+    return load()
+
+
+def test_what_cannot_be_walked_any_further_is_told(photos):
+    def broken():
+        yield next(open_source(photos).frames)
+        raise InputError("the tape is torn", "Mend it")
+
+    walk = answers(dot_predictor(batch=1), broken())
+    assert next(walk).poses is not None
+    with pytest.raises(InputError, match="torn"):
+        next(walk)
 
 
 def test_boxes_of_a_file_are_the_people(photos, tmp_path, dots):

@@ -90,7 +90,7 @@ def test_every_system_is_there_once_with_tests_and_files_that_exist():
         ("| P3 | why a phone does not train: a page | not built yet", "| P3 | a page | later", "P3: has no command"),
         ("Not built yet: 4 of 90", "Not built yet: 3 of 90", "4 rows are not built yet"),
         ("Not run, because their pictures are not here: 8 rows", "Not run: none", "rows are not run"),
-        ("`python benchmarks/run.py`", "`python benchmarks/walk.py`", "walk.py is not there"),
+        ("`src/glasspose/benchmarks/folder.py`", "`src/glasspose/benchmarks/walk.py`", "walk.py is not there"),
         ("| D2 | pictures without people drop out |", "| D2 |", "D2: 4 cells"),
     ],
 )

@@ -1,15 +1,17 @@
 """The command line: each verb is a function of `glasspose.commands`, imported only when it is used, so that help never imports torch."""
 
 import os
+import pkgutil
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from glasspose import __version__
+from glasspose.allocation import keep_freed_memory
 from glasspose.errors import GlassposeError, InputError, UsageError
 
 VERBS = {
@@ -19,6 +21,7 @@ VERBS = {
     "evaluate": "evaluation:evaluate",
     "compare": "comparing:compare",
     "export": "exporting:export",
+    "bench": "bench:bench",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
 }
@@ -46,7 +49,7 @@ EPILOGUE = (
 
 
 def _app(verb: str) -> App:
-    """The verbs; all but the one that is asked for stay unread, unless their first lines are needed for a list."""
+    """The verbs, none of which is imported before it is used; where they are listed, their first lines are read from the files."""
     app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
     _add(app, VERBS, listed=verb not in VERBS)
     for name, (described, verbs) in GROUPS.items():
@@ -59,13 +62,22 @@ def _app(verb: str) -> App:
 def _add(app: App, verbs: Mapping[str, str], *, listed: bool) -> None:
     for name, place in verbs.items():
         module, _, function = place.partition(":")
-        path = f"glasspose.commands.{module}"
-        app.command(getattr(import_module(path), function) if listed else f"{path}:{function}", name=name)
+        more = {"help": _first_line(module, function)} if listed else {}
+        app.command(f"glasspose.commands.{module}:{function}", name=name, **more)
+
+
+def _first_line(module: str, function: str) -> str:
+    """Of a verb's docstring."""
+    source = (pkgutil.get_data("glasspose.commands", f"{module.replace('.', '/')}.py") or b"").decode()
+    found = re.search(rf'^def {function}\(.*?"""(.*?)(?:"""|$)', source, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code. Failures that a user can meet are one line on stderr, never a traceback."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        keep_freed_memory()
     try:
         code = _run(tokens)
     except GlassposeError as problem:

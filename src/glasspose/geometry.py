@@ -31,12 +31,14 @@ def invert(matrix: Matrix) -> Matrix:
 
 def compose(after: Matrix, before: Matrix) -> Matrix:
     """First `before`, then `after`."""
-    return np.column_stack([after[:, :2] @ before[:, :2], after[:, :2] @ before[:, 2] + after[:, 2]])
+    both: np.ndarray = after[:, :2] @ before
+    both[:, 2] += after[:, 2]
+    return both
 
 
 def scale_of(matrix: Matrix) -> float:
     """How much longer a length becomes (geometric mean of both axes)."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    return float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
 
 
 def resize_matrix(before: tuple[int, int], after: tuple[int, int]) -> Matrix:

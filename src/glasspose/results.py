@@ -4,12 +4,14 @@ a video one overlay video.
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import cv2
 
+from glasspose.background import Background
 from glasspose.drawing import draw_poses, fused_heatmaps, heatmap_grid
 from glasspose.errors import InputError
 from glasspose.files import write_atomically
@@ -29,6 +31,7 @@ class Results:
         self._coco: list[dict[str, Any]] = []
         self._images: list[dict[str, Any]] = []
         self._video: cv2.VideoWriter | None = None
+        self._behind = Background()
 
     def __enter__(self) -> Self:
         try:
@@ -41,6 +44,12 @@ class Results:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._behind.finish(failed=kind is not None)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         self._csv.close()
         if self._video is not None:
             self._video.release()
@@ -49,7 +58,10 @@ class Results:
         write_atomically(self.folder / "images.json", json.dumps(results["images"], indent=1).encode())
 
     def add(self, name: str, origin: str, image: Image, poses: Poses, time: float | None = None) -> None:
-        """The results of one frame."""
+        """The results of one frame; drawn and written behind the caller. InputError, perhaps of an earlier frame, where the disk refuses."""
+        self._behind.do(partial(self._add, name, origin, image, poses, time))
+
+    def _add(self, name: str, origin: str, image: Image, poses: Poses, time: float | None) -> None:
         number = len(self._images) + 1
         self._images.append({"id": number, "file_name": origin, "width": poses.size[1], "height": poses.size[0]})
         self._coco += poses.to_coco(number)

@@ -1,6 +1,8 @@
 """A whole source through a predictor: batch by batch, in order, with bounded memory, and one bad file never ends it."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -11,6 +13,9 @@ from glasspose.prediction import Predictor, load
 from glasspose.sources import Frame, open_source
 from glasspose.structures import Image, Poses
 from glasspose.tracking import Tracker
+
+LOADERS = min(4, os.cpu_count() or 1)
+"""Pictures that are decoded at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,23 +69,41 @@ def where(boxes: str | Path | None, people: str | None, predictor: Predictor) ->
 
 
 def answers(predictor: Predictor, frames: Iterable[Frame], people: People = People(), tracker: Tracker | None = None) -> Iterator[Answer]:
-    """One answer for each frame, in order. With a tracker, people keep their numbers and keypoints are smoothed over time."""
+    """One answer for each frame, in order. With a tracker, people keep their numbers and keypoints are smoothed over time.
+
+    While the network looks at one batch, the next one is read; there are never more than two in memory.
+    """
     remaining = iter(frames)
-    while part := list(islice(remaining, predictor.batch)):
-        loaded = [_load(frame, people) for frame in part]
-        for answer in _predict(predictor, loaded):
-            if tracker is None or answer.poses is None or answer.frame.time is None:
-                yield answer
-            else:
-                yield replace(answer, poses=tracker.update(answer.poses, answer.frame.time))
+    with ThreadPoolExecutor(LOADERS, "loader") as loaders, ThreadPoolExecutor(1, "reader") as reader:
+        ahead = reader.submit(_read, remaining, predictor.batch, loaders)
+        while part := ahead.result():
+            ahead = reader.submit(_read, remaining, predictor.batch, loaders)
+            for answer in _predict(predictor, [_placed(answer, people) for answer in part]):
+                if tracker is None or answer.poses is None or answer.frame.time is None:
+                    yield answer
+                else:
+                    yield replace(answer, poses=tracker.update(answer.poses, answer.frame.time))
 
 
-def _load(frame: Frame, people: People) -> tuple[Answer, PersonBoxes | None]:
+def _read(frames: Iterator[Frame], count: int, loaders: Executor) -> list[Answer]:
+    """The next frames and their pixels. Only one thread walks the frames: a video is decoded as it is walked."""
+    return list(loaders.map(_load, islice(frames, count)))
+
+
+def _load(frame: Frame) -> Answer:
     try:
-        image = frame.load()
-        return Answer(frame=frame, image=image), people.of(frame, image)
+        return Answer(frame=frame, image=frame.load())
     except (ImageError, InputError) as problem:
-        return Answer(frame=frame, problem=problem), None
+        return Answer(frame=frame, problem=problem)
+
+
+def _placed(answer: Answer, people: People) -> tuple[Answer, PersonBoxes | None]:
+    if answer.image is None:
+        return answer, None
+    try:
+        return answer, people.of(answer.frame, answer.image)
+    except (ImageError, InputError) as problem:
+        return Answer(frame=answer.frame, problem=problem), None
 
 
 def _predict(predictor: Predictor, loaded: Sequence[tuple[Answer, PersonBoxes | None]]) -> list[Answer]:

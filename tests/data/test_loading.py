@@ -6,9 +6,10 @@ from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.training import Packing
 from glasspose.data import read
-from glasspose.data.loading import EpochSampler, PackedPeople, loader, normalise
-from glasspose.data.packing import pack
+from glasspose.data.loading import EpochSampler, PackedPeople, PicturedPeople, loader, normalise
+from glasspose.data.packing import pack, packable
 from glasspose.geometry import transform
+from glasspose.structures import DEVIATION, MEAN
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,39 @@ def test_chosen_people_only(packed):
     people = PackedPeople([packed, packed], (64, 64), chosen=[2, 5])
     assert len(people) == 2 + 13
     assert np.array_equal(people[(0, 1)]["images"], PackedPeople([packed], (64, 64))[(0, 5)]["images"])
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory):
+    """The same people packed and in their pictures."""
+    folder = tmp_path_factory.mktemp("pictured")
+    dataset = read(DrawnPeople(count=6, folder=folder / "drawn", size=(200, 240)))
+    return pack(dataset, folder / "pack", Packing(size=128)), packable(dataset)
+
+
+@pytest.mark.parametrize("augmentation", [None, Augmentation(wide=0, close=0, cut=0, occlusion=0, grey=0, blur=0)])
+def test_pictures_give_the_samples_that_a_pack_gives(pictured, augmentation):
+    packed, people = pictured
+    size = (128, 128)
+    ours, theirs = PackedPeople([packed], size, augmentation, seed=5), PicturedPeople(people, packed.skeleton, size, augmentation, seed=5)
+    assert len(ours) == len(theirs) == 6
+    for index in range(6):
+        one, other = ours[3, index], theirs[3, index]
+        assert set(one) == set(other)
+        for key in ("keypoints", "image_to_input", "torso", "head"):
+            assert other[key] == pytest.approx(one[key], abs=1e-3)
+        for key in ("labelled", "occluded", "index"):
+            assert np.array_equal(one[key], other[key])
+        assert np.abs(one["images"].astype(float) - other["images"]).mean() < 4  # the pack's are interpolated twice
+
+
+def test_padding_from_pictures_is_labelled_nowhere(pictured):
+    packed, people = pictured
+    assert not PicturedPeople(people, packed.skeleton, (64, 64))[0, -1]["labelled"].any()
+    assert PicturedPeople(people, packed.skeleton, (64, 64))[0, 0]["labelled"].any()
+
+
+def test_normalising_by_rows_gives_the_bits_of_normalising_by_pixels():
+    images = torch.randint(0, 256, (2, 6, 5, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    plain = (images.float() / 255.0 - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
+    assert torch.equal(normalise(images), plain.permute(0, 3, 1, 2))

@@ -1,5 +1,6 @@
 """AP and AR over OKS, as COCO measures them; the matching is faster-coco-eval's."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,13 +79,15 @@ def _entry(entry: Mapping[str, Any], name: str, keypoints: int, number: str, box
     try:
         row, box = (np.asarray(values, np.float64) for values in (entry["keypoints"], entry["bbox"] if boxed else ()))
         whole = {"image_id": int(entry["image_id"]), "category_id": int(entry["category_id"]), "iscrowd": int(entry.get("iscrowd", 0))}
-        labelled = int(entry.get("num_keypoints", np.count_nonzero(row[2::3] > 0)))
+        labelled = int(entry["num_keypoints"] if "num_keypoints" in entry else np.count_nonzero(row[2::3] > 0))
         value = float(entry[number])
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise InputError(f"{name} cannot be judged by OKS: {type(problem).__name__} at {problem}", "See the data format of COCO keypoints") from None
     if row.shape != (3 * keypoints,) or box.shape != (4 * boxed,):
         raise InputError(f"{name} has {row.size} numbers for its keypoints", f"The skeleton wants x, y, v of {keypoints} keypoints, and a box has 4")
-    if not (np.isfinite(row).all() and np.isfinite(box).all() and np.isfinite(value)):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = float(row.sum() + box.sum() + value)
+    if not math.isfinite(total):  # one number that is not finite makes the sum so
         raise InputError(f"{name} holds numbers that are not finite", "Write 0, 0, 0 for a keypoint that is not labelled")
     return whole | {"num_keypoints": labelled, "keypoints": row.tolist(), number: value} | ({"bbox": box.tolist()} if boxed else {})
 

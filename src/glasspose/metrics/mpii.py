@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from glasspose.errors import UsageError
-from glasspose.metrics.distance import pck
-from glasspose.metrics.scores import Score, mean_of_known
+from glasspose.metrics.distance import normalised, usable
+from glasspose.metrics.scores import Score, mean_of_known, score
 from glasspose.skeletons import MPII
 
 PCKH_GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -54,7 +54,8 @@ def pckh_table(
     """PCKh of the skeleton MPII: `head_sizes` from `head_size`, counted what `jnt_missing` does not name. UsageError where joints are not 16."""
     if distances.shape[1:] != (len(MPII),):
         raise UsageError(f"the PCKh table is for MPII's {len(MPII)} joints, and distances are {distances.shape}", "Use pck for other skeletons")
-    every = pck(distances, counted, head_sizes, threshold, image_ids=image_ids)
-    official = pck(distances[:, _OFFICIAL], counted[:, _OFFICIAL], head_sizes, threshold, image_ids=image_ids)
+    right, people = normalised(distances, head_sizes) <= threshold, usable(head_sizes)
+    every = score(right, counted, people, image_ids=image_ids)
+    official = score(right[:, _OFFICIAL], counted[:, _OFFICIAL], people, image_ids=image_ids)
     row = {group: mean_of_known(every.per_keypoint[MPII.index(name)] for name in names) for group, names in PCKH_GROUPS.items()}
     return PckhTable(row=row | {"Mean": official.mean}, official=official, all_joints=every)

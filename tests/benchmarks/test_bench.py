@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from glasspose.__main__ import main
+from glasspose.benchmarks.catalogue import BENCHMARKS, ON_GPUS, benchmark
+from glasspose.benchmarks.reports import kept, table
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+DOCS = Path(__file__).parents[2] / "docs"
+FRESH = ("predict", "startup", "processes", "growth", "profile", "memory")
+"""Those that begin processes or take longer."""
+
+
+def bench(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["bench", *arguments])
+    return end.value.code
+
+
+def test_quick_runs_leave_json_and_a_plot(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("GLASSPOSE_DATA", raising=False)
+    names = [name for name in BENCHMARKS if name not in (*FRESH, *ON_GPUS)]
+    assert bench(*names, "--quick", "--out", str(tmp_path)) == 0
+    assert "DIFFERENT" not in capsys.readouterr().out
+    for name in names:
+        told = json.loads((tmp_path / f"{name}.json").read_text())
+        assert (told["format"], told["name"], told["clock"]) == ("glasspose.benchmark", name, "CPU time")
+        assert told["machine"]["cores"] >= 1
+        assert all(row["ratio"]["median"] > 0 and row["ratio"]["rounds"] == 2 for row in told["rows"])
+    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+    assert [row["name"] for row in kept(tmp_path)] == sorted((row["name"] for row in kept(tmp_path)), key=list(BENCHMARKS).index)
+    assert table(tmp_path).count("\n") == 2 + len(kept(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FRESH)
+def test_quick_runs_of_those_that_begin_processes(tmp_path, name):
+    assert bench(name, "--quick", "--out", str(tmp_path)) == 0
+    assert json.loads((tmp_path / f"{name}.json").read_text())["rows"]
+
+
+def test_a_name_that_is_none(capsys):
+    assert bench("tragets") == 2
+    assert "targets" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_its_benchmark_says_so(tmp_path, capsys):
+    assert bench("gpu", "--quick", "--out", str(tmp_path)) == 6
+    assert "no CUDA GPU" in capsys.readouterr().err
+
+
+def test_every_name_leads_to_a_function():
+    assert all(callable(benchmark(name)) for name in BENCHMARKS)
+
+
+def test_the_table_of_the_docs_is_that_of_the_results():
+    """Make it again with docs/make.py after measuring."""
+    text = (DOCS / "performance.md").read_text()
+    assert text.split("<!-- ratios -->\n")[1] == table(DOCS / "results/bench/two-cpu-cores")
