@@ -84,6 +84,11 @@ def _on_disk(text: str, recursive: bool, limits: Limits) -> Opened:
     raise InputError(f"{text} is not there", "Name an image, a folder, a pattern in quotes, a video, or camera:0")
 
 
+def picture_frames(paths: Sequence[str | Path], limits: Limits = LIMITS) -> Iterator[Frame]:
+    """Pictures by their paths, whether or not they are there: `load` will say."""
+    return _files([Path(path) for path in paths], limits).frames
+
+
 def _hidden(path: Path) -> bool:
     """Thumbnails and the resource forks of macOS end like pictures and are none."""
     return any(part.startswith(".") for part in path.parts)

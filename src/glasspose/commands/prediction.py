@@ -30,6 +30,10 @@ def predict(
     device: str = "auto",
     engine: str = "auto",
     batch: Annotated[int, Parameter(help="Pictures at once.")] = 16,
+    ray: bool = False,
+    ray_address: str | None = None,
+    workers: int | None = None,
+    shard: int = 256,
 ) -> int:
     """Find the keypoints of people in an image, a folder, a "pattern*.jpg", a video or a camera (camera:0).
 
@@ -63,20 +67,35 @@ def predict(
         Also look at the mirrored picture: more exact, half as fast.
     engine
         What runs the network: torch, onnxruntime, openvino; auto is the fastest on the CPU where it pays (docs/export.md).
+    ray
+        Spread a folder or a pattern over many workers by Ray, and write Parquet files alone (docs/many-machines.md).
+    ray_address
+        Of a running Ray cluster; without it that in RAY_ADDRESS, else this machine alone.
+    workers
+        With --ray: how many at once, one a core where not given.
+    shard
+        With --ray: pictures in a Parquet file.
 
     """
     from rich.console import Console
 
+    from glasspose.commands.collecting import collect
     from glasspose.commands.progress import progress_bar
     from glasspose.images import save_image
     from glasspose.layers import layer_picture
     from glasspose.prediction import load
     from glasspose.results import Results
     from glasspose.sources import open_source
+    from glasspose.spreading import Machines
     from glasspose.streaming import answers, where
     from glasspose.tracking import Tracker
 
     source, weights = _in_order(source, picture, weights, layers)
+    if ray:
+        drawn = [name for name, on in {"--heatmaps": heatmaps, "--layers": layers, "--strip": strip, "--smooth": smooth}.items() if on]
+        machines = Machines(address=ray_address, workers=workers)
+        how = {"boxes": boxes, "people": people, "recursive": recursive, "flip_test": flip_test, "device": device, "batch": batch}
+        return collect(source, weights, out, machines, shard, drawn, how)
     opened = open_source(source, recursive=recursive)
     if strip is not None:
         return _strip(opened, strip, out, device, flip_test)

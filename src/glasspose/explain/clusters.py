@@ -24,9 +24,11 @@ from glasspose.explain.grouping import LEVEL, MOST_COMPONENTS, STABLE, Grouping,
 from glasspose.explain.principal import Dimension, Principal, components_for, dimension, halves, principal
 from glasspose.explain.projecting import Map, maps
 from glasspose.explain.sample import Sample, draw_sample
+from glasspose.explain.spread import asked_by_many
 from glasspose.explain.subject import Progress, Subject, Told, silent, subject
 from glasspose.metrics.significance import sign_flip_p
 from glasspose.network import PoseNetwork
+from glasspose.spreading import Machines
 
 FEWEST = 16
 PLANTED_APART = 5.0
@@ -65,14 +67,15 @@ def latent(
     seed: int = 0,
     at: str | None = None,
     against: str | Path | PoseNetwork | None = None,
+    machines: Machines | None = None,
     progress: Progress = silent,
 ) -> Explanation:
     """Principal components, clusters with nulls, maps and cards of the latent place (`at`: another one).
 
-    `against` names a second network, shown beside the first on the same people. NotApplicableError without a bottleneck or for fewer than
-    16 people.
+    `against` names a second network, shown beside the first on the same people; with `machines` Ray's workers ask the network, which changes
+    no number. NotApplicableError without a bottleneck or for fewer than 16 people.
     """
-    seen = looked(weights, data, n, seed, at, progress)
+    seen = looked(weights, data, n, seed, at, progress, machines=machines)
     other = None if against is None else looked(against, data, n, seed, None, silent, like=seen.sample)
     grouping = grouped(seen.points, seed, groups=seen.sample.image_ids)
     attributes = of_sample(seen.sample)
@@ -99,7 +102,9 @@ def latent(
     )
 
 
-def looked(weights: Any, data: Data, n: int, seed: int, at: str | None, progress: Progress, like: Sample | None = None) -> Latent:
+def looked(
+    weights: Any, data: Data, n: int, seed: int, at: str | None, progress: Progress, like: Sample | None = None, machines: Machines | None = None
+) -> Latent:
     """Run the network once over the people, and take the latent place apart."""
     asked = subject(weights)
     place = latent_place(asked, at)
@@ -109,8 +114,11 @@ def looked(weights: Any, data: Data, n: int, seed: int, at: str | None, progress
     if len(sample) < FEWEST:
         raise NotApplicableError(f"{len(sample)} people have no clusters to speak of", f"Give --n {FEWEST} or more")
     names = sorted({place, *(name for name in asked.taps() if name.endswith((".bottleneck", ".code")))})
-    places = {name: module for name, module in asked.taps().items() if name in names}
-    rows = gathered(asked.network, places, sample, progress=progress)
+    if machines is None:
+        places = {name: module for name, module in asked.taps().items() if name in names}
+        rows, told = gathered(asked.network, places, sample, progress=progress), asked.ask_all(sample)
+    else:
+        rows, told = asked_by_many(asked, names, sample, machines, progress)
     full = np.flatnonzero(sample.labelled.all(1))
     found = principal(rows[place])
     thesis = {"everybody": by_silhouette(found.scores, seed)}
@@ -119,7 +127,7 @@ def looked(weights: Any, data: Data, n: int, seed: int, at: str | None, progress
     return Latent(
         asked=asked,
         sample=sample,
-        told=asked.ask_all(sample),
+        told=told,
         place=place,
         rows=rows[place],
         found=found,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -50,6 +50,11 @@ class Sample:
     def size(self) -> tuple[int, int]:
         """(height, width) of the input."""
         return (self.pixels.shape[1], self.pixels.shape[2])
+
+    def part(self, start: int, end: int) -> "Sample":
+        """Some of the people in a row; name and checksum stay those of the whole."""
+        arrays = ("pixels", "keypoints", "labelled", "occluded", "torso", "image_to_input", "people")
+        return replace(self, **{key: getattr(self, key)[start:end] for key in arrays})
 
     def inputs(self, chosen: slice | Sequence[int] = slice(None)) -> Float[Tensor, "B 3 H W"]:
         """Some of the people as the network takes them."""
