@@ -14,7 +14,7 @@ TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist work
 # Properties that cost about a millisecond each.
 LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
 
-.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert docs pins clean
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -92,6 +92,9 @@ export-executorch: .venv-executorch/ready ## WEIGHTS as a .pte for phones, with 
 
 export-litert: .venv-litert/ready ## WEIGHTS as a .tflite for phones, with its proof
 	.venv-litert/bin/python -m glasspose export $(WEIGHTS) --to litert
+
+android-model: .venv-executorch/ready ## WEIGHTS, exported and proved, into the Android sample
+	.venv-executorch/bin/python -m glasspose export $(WEIGHTS) --to executorch --out android/app/src/main/assets/pose.pte
 
 docs: .venv/tools ## make the pictures and tables of README and docs again
 	$(BIN)/python docs/make.py
