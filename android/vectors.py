@@ -17,7 +17,6 @@ import cv2
 import matplotlib.cbook
 import numpy as np
 import torch
-from glasspose.exporting.cards import card_of, sidecar_text
 from PIL import Image as Pillow
 
 from glasspose.calibration import calibration_from_card, person_scores
@@ -27,6 +26,7 @@ from glasspose.configs.codecs import Heatmap
 from glasspose.configs.data import DrawnPeople
 from glasspose.data.drawn_people import read_drawn_people
 from glasspose.data.loading import normalise
+from glasspose.exporting.cards import card_of, sidecar_text
 from glasspose.geometry import PADDING, compose, crop_matrix, extent, fit_aspect, flip_matrix, inside, invert, resize_matrix, transform, warp
 from glasspose.images import load_image
 from glasspose.prediction import Predictor
