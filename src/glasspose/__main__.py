@@ -48,13 +48,14 @@ EPILOGUE = (
 )
 
 
-def _app(verb: str) -> App:
+def _app(tokens: Sequence[str]) -> App:
     """The verbs, none of which is imported before it is used; where they are listed, their first lines are read from the files."""
+    asked = [*tokens[:2], "", ""]
     app = App(name="glasspose", help="2D human pose estimation that you can see through.", version=__version__, help_epilogue=EPILOGUE)
-    _add(app, VERBS, listed=verb not in VERBS)
+    _add(app, VERBS, listed=asked[0] not in VERBS)
     for name, (described, verbs) in GROUPS.items():
         group = App(name=name, help=described)
-        _add(group, verbs, listed=verb == name)
+        _add(group, verbs, listed=asked[0] == name and asked[1] not in verbs)
         app.command(group)
     return app
 
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(tokens: list[str]) -> int:
-    app = _app(tokens[0] if tokens else "")
+    app = _app(tokens)
     if tokens[:1] in (["train"], ["tune"]) and len(tokens) > 1 and not tokens[1].startswith("-"):
         from glasspose.configs.reading import recipe_defaults
 

@@ -13,7 +13,7 @@ from hostile_for_tests import payloads, watched
 
 pytestmark = pytest.mark.usefixtures("one_thread", "elsewhere")
 
-OPENS_NO_FILE = {"demo", "doctor", "data download", "explain selftest"}
+OPENS_NO_FILE = {"bench", "demo", "doctor", "data download", "explain selftest"}
 
 
 def weights(content, nano_weights, suffix):
@@ -45,6 +45,8 @@ COMMANDS = {
     "predict: safetensors": lambda c, w: ["predict", "a.png", "--weights", weights(c, w, ".safetensors")],
     "predict: picture": lambda c, w: ["predict", folder(c, "a.jpg") / "a.jpg", "--weights", w],
     "predict: boxes": lambda c, w: ["predict", "a.png", "--weights", w, "--boxes", folder(c, "b.json") / "b.json"],
+    "predict: exported": lambda c, w: ["predict", weights(c, w, ".onnx"), "a.png"],
+    "export": lambda c, w: ["export", weights(c, w, ".pt")],
     "evaluate": lambda c, w: ["evaluate", weights(c, w, ".pth"), *DRAWN],
     "compare": lambda c, w: ["compare", weights(c, w, ".bin"), *DRAWN],
     "compare: evaluations": lambda c, w: ["compare", folder(c, "e.json") / "e.json", folder(c, "f.json") / "f.json"],

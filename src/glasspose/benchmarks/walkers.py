@@ -50,7 +50,7 @@ def main() -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     {"ours": ours, "plain": plain}[how](folder, out)
     cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    print(json.dumps(cost | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    sys.stdout.write(json.dumps(cost | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}) + "\n")
 
 
 if __name__ == "__main__":

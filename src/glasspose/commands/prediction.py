@@ -9,8 +9,6 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from glasspose.sources import Opened
 
-DONE_WITH_FAILURES = 3
-
 
 def predict(
     source: str,
@@ -77,9 +75,7 @@ def predict(
         With --ray: pictures in a Parquet file.
 
     """
-    from rich.console import Console
-
-    from glasspose.commands.collecting import collect
+    from glasspose.commands.collecting import collect, told
     from glasspose.commands.progress import progress_bar
     from glasspose.images import save_image
     from glasspose.layers import layer_picture
@@ -102,10 +98,9 @@ def predict(
     predictor = load(weights, device=device, flip_test=flip_test, batch=batch, engine="torch" if layers else engine, pictures=opened.count)
     found_by = where(boxes, people, predictor)
     tracker = Tracker() if smooth and opened.fps else None
-    console, problems, done, found = Console(stderr=True, soft_wrap=True), [], 0, 0
+    problems, done, found = [], 0, 0
     with Results(out, fps=opened.fps, overlays=overlays) as results, progress_bar("pictures") as progress:
-        for answer in answers(predictor, opened.frames, found_by, tracker):
-            done += 1
+        for done, answer in enumerate(answers(predictor, opened.frames, found_by, tracker), 1):
             if answer.poses is None or answer.image is None:
                 problems.append(str(answer.problem))
             else:
@@ -116,13 +111,7 @@ def predict(
                 if layers and opened.fps is None:
                     save_image(out / f"{answer.frame.name}.layers.png", layer_picture(predictor, answer.image))
             progress(done, opened.count or done)
-    for problem in problems:
-        console.print(problem, style="red", markup=False, highlight=False)
-    failed = f", {len(problems)} failed" if problems else ""
-    console.print(f"{done - len(problems)} of {done} pictures{failed}; {found} people. Results are in {out}", markup=False, highlight=False)
-    if problems and len(problems) == done:
-        return 5
-    return DONE_WITH_FAILURES if problems else 0
+    return told(done, problems, found, out)
 
 
 def _in_order(source: str, picture: str | None, weights: str | None, layers: bool) -> tuple[str, str | None]:
