@@ -172,7 +172,7 @@ def _peaks(maps: Float[Tensor, "B K n"]) -> tuple[Float[Tensor, "B K"], Int64[Te
 
     Graphs that are traced or compiled cannot hold what numpy does.
     """
-    if maps.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[no-untyped-call]
+    if maps.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         score, place = maps.max(-1)
         return score, place
     place = torch.from_numpy(maps.detach().numpy().argmax(-1))
