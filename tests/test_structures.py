@@ -67,6 +67,7 @@ def batch(people=5):
         torso=numbers.float(),
         head=numbers.float(),
         index=numbers,
+        weight=torch.ones(people),
     )
 
 

@@ -207,13 +207,14 @@ def without_norm(build):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder, out, what = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
-    if what == "plain":
+    if what in ("plain", "weighted"):
         network.build_model = without_norm(network.build_model)
     if what == "evaluate":
         report = evaluate(folder / "base/best.safetensors", DrawnPeople(count=21, folder=folder / "drawn"), batch=4)
         out.with_suffix(f".{torch.distributed.get_rank() if torch.distributed.is_initialized() else 0}").write_text(json.dumps(report))
     else:
-        training.train(nano_recipe(folder), out=out, packs=folder / "packs")
+        recipe = nano_recipe(folder, weights=folder / "weights.json") if what == "weighted" else nano_recipe(folder)
+        training.train(recipe, out=out, packs=folder / "packs")
 """
 
 

@@ -38,6 +38,7 @@ EXPLAIN_VERBS = {
     "stress": "explain.stress:stress",
     "labels": "explain.labels:labels",
     "selftest": "explain.selftest:selftest",
+    "improve": "explain.improve:improve",
     "report": "explain.report:report",
 }
 """Question: module in `commands/explain` and its function."""

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from glasspose.calibration import calibration_from_card
 from glasspose.configs.codecs import Decoder
-from glasspose.configs.data import Data
+from glasspose.configs.data import Data, described
 from glasspose.data import as_skeleton, read
 from glasspose.engines import accelerate, is_exported, load_weights
 from glasspose.errors import InputError
@@ -68,7 +68,7 @@ def evaluate(
         "format": "glasspose.evaluation",
         "version": 1,
         "weights": {"name": card["name"], "sha256": card["sha256"]},
-        "data": data.model_dump(mode="json", exclude={"root", "folder"}),
+        "data": described(data),
         "flip_test": flip_test,
         **({} if decoder is None else {"decoder": decoder}),
         "protocol": "crop from labels: square, 1.25 x the longer labelled side",
@@ -120,7 +120,7 @@ def evaluate_boxes(
         "format": "glasspose.evaluation",
         "version": 1,
         "weights": {"name": card["name"], "sha256": card["sha256"]},
-        "data": data.model_dump(mode="json", exclude={"root", "folder"}),
+        "data": described(data),
         "flip_test": flip_test,
         "protocol": f"boxes from {boxes.name}; box score times mean keypoint score; OKS-NMS",
         "n": len(dataset),

@@ -18,7 +18,7 @@ from glasspose.files import write_atomically
 from glasspose.geometry import invert, transform
 from glasspose.judging import judge, torso_pck
 from glasspose.processes import launch
-from glasspose.training import fit, pack_people
+from glasspose.training import fit, learners, pack_people
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def train_folds(
     dataset = group_duplicates(replace(source, annotations=packable(source, recipe.packing)))
     for number, held_out in enumerate(divide(dataset, count, recipe.seed)):
         rest = sorted(set(range(len(first))) - set(held_out))
-        samples = PackedPeople(packed, size, recipe.augmentation, recipe.seed, chosen=rest)
+        samples = learners(recipe, packed, rest)
         unseen = PackedPeople([first], size, chosen=held_out)
         folder = out / f"fold{number}"
         fit(recipe, samples, unseen, fabric, out=folder, resume=resume and has_checkpoint(folder), init=init, freeze=freeze)

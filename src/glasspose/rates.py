@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from glasspose.configs.training import PACKS, Recipe
-from glasspose.data.loading import EpochSampler, PackedPeople, loader
+from glasspose.data.loading import EpochSampler, loader
 from glasspose.errors import TrainingError
 from glasspose.files import write_atomically
 from glasspose.network import Learner
 from glasspose.plotting import BLUE, GREY, RED, canvas, png_of
 from glasspose.structures import Batch
-from glasspose.training import launch_for, pack_people, start, step
+from glasspose.training import launch_for, learners, pack_people, start, step
 
 LOWEST, HIGHEST = 1e-7, 10.0
 DIVERGED = 4.0
@@ -70,7 +70,7 @@ def range_test(recipe: Recipe, steps: int, *, out: Path, packs: Path = PACKS, in
     """Train for so many steps at rising rates, forget the network, and draw the loss into `out`/range_test.png. Nothing else is left there."""
     fabric = launch_for(recipe)
     people, _ = pack_people(recipe, packs, fabric)
-    samples = PackedPeople(people, recipe.model.input_size, recipe.augmentation, recipe.seed)
+    samples = learners(recipe, people)
     run, _ = start(recipe, people[0].skeleton, init, freeze)
     model, optimiser = fabric.setup(Learner(run.network.to(fabric.device)), run.optimiser)
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from glasspose.checkpoint import save_checkpoint, save_weights
+from glasspose.checkpoint import has_checkpoint, save_checkpoint, save_weights
 from glasspose.data.packing import Pack
+from glasspose.errors import UsageError
+from glasspose.files import write_atomically
 from glasspose.logbook import Row
 from glasspose.network import Learner, PoseNetwork
 
@@ -97,6 +99,18 @@ def restore_run(run: Run, tensors: Mapping[str, Tensor], state: Mapping[str, Any
     restore_optimiser(run.optimiser, tensors)
     for key in STATE:
         setattr(run, key, state.get(key, getattr(run, key)))
+
+
+def keep_lists(out: Path, lists: Mapping[str, Path | None], *, resume: bool, writes: bool) -> None:
+    """Keep the lists of people that a run depends on beside its recipe. UsageError where it is resumed with others: it would be another run."""
+    for name, path in lists.items():
+        kept, content = out / f"{name}.json", None if path is None else path.read_bytes()
+        before = kept.read_bytes() if kept.is_file() else None
+        if resume and has_checkpoint(out) and before != content:
+            began = "no list" if before is None else str(kept)
+            raise UsageError(f"the run began with {began} of {name}, not with {path or 'none'}", f"Name {began}, or begin anew in another --out")
+        if writes and content is not None and before != content:
+            write_atomically(kept, content)
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

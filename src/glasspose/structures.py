@@ -64,6 +64,8 @@ class Batch:
     head: Float32[Tensor, " B"]
     index: Int64[Tensor, " B"]
     """The sample's place in its dataset; -1 for padding of the last batch."""
+    weight: Float32[Tensor, " B"]
+    """How much each person counts in the loss."""
 
     def to(self, device: Any) -> "Batch":
         """The same batch on another device."""

@@ -21,6 +21,7 @@ from glasspose.configs.data import Data
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.curves import save_curves
 from glasspose.data import as_skeleton, read
+from glasspose.data.lists import weights_for
 from glasspose.data.loading import EpochSampler, PackedPeople, deaths_told, loader
 from glasspose.data.packing import Pack, pack, pack_folder
 from glasspose.errors import TrainingError, UsageError
@@ -35,7 +36,7 @@ from glasspose.memory import with_fewer_at_once
 from glasspose.network import Learner, PoseNetwork
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 from glasspose.processes import launch
-from glasspose.runs import SNAPSHOTS, Run, restore_run, save_run
+from glasspose.runs import SNAPSHOTS, Run, keep_lists, restore_run, save_run
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Batch
 
@@ -74,9 +75,15 @@ def train(
     """
     fabric = launch_for(recipe)
     people, validation = pack_people(recipe, packs, fabric)
-    size = recipe.model.input_size
-    samples = PackedPeople(people, size, recipe.augmentation, recipe.seed)
-    return fit(recipe, samples, PackedPeople([validation], size), fabric, out=out, resume=resume, init=init, freeze=freeze, until=until)
+    keep_lists(out, {"weights": recipe.weights, "leave_out": recipe.data.leave_out}, resume=resume, writes=fabric.is_global_zero)
+    samples, unseen = learners(recipe, people), PackedPeople([validation], recipe.model.input_size)
+    return fit(recipe, samples, unseen, fabric, out=out, resume=resume, init=init, freeze=freeze, until=until)
+
+
+def learners(recipe: Recipe, people: Sequence[Pack], chosen: Sequence[int] | None = None) -> PackedPeople:
+    """The training people of a recipe as its network sees them, each with the weight that it gives them; of the first pack only `chosen`."""
+    weights = {} if recipe.weights is None else weights_for(recipe.weights, people[0])
+    return PackedPeople(people, recipe.model.input_size, recipe.augmentation, recipe.seed, chosen, weights)
 
 
 def _calibrate(weights: Path, validation: Pack) -> None:
@@ -184,15 +191,19 @@ def _loop(
 
 
 def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
-    """One step of the optimiser over one batch, in micro-batches; the loss is divided by the keypoints of the whole batch on all processes."""
-    codec = run.network.codec
-    everyone = fabric.all_reduce(codec.supervised(batch.labelled, batch.occluded).sum().float(), reduce_op="sum")
+    """One step of the optimiser over one batch, in micro-batches.
+
+    The loss is divided by the keypoints of the whole batch on all processes, each counting as much as its person.
+    """
+    counts = run.network.codec.supervised(batch.labelled, batch.occluded).sum(1)
+    everyone = fabric.all_reduce((counts * batch.weight).sum(), reduce_op="sum")
+    everyone = torch.where(everyone > 0, everyone, 1.0)
     sums = copy.deepcopy(run.sums)
 
     def gradients(size: int) -> float:
         optimiser.zero_grad()
         run.sums = copy.deepcopy(sums)
-        return add_gradients(run, model, batch, size, fabric.world_size / everyone.clamp_min(1), fabric)
+        return add_gradients(run, model, batch, size, fabric.world_size / everyone, fabric)
 
     asked = run.micro_batch or recipe.micro_batch or len(batch.index)
     local, size = with_fewer_at_once(gradients, asked, alone=fabric.world_size == 1)
@@ -208,25 +219,27 @@ def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fab
             f"the gradient was not finite for {MOST_BAD_STEPS} steps in a row (epoch {run.epoch + 1}, step {run.step + 1})",
             "Lower optimiser.learning_rate or set clip; the last checkpoint is as it was",
         )
-    return local / max(float(everyone), 1.0)
+    return local / float(everyone)
 
 
 def add_gradients(run: Run, model: Any, batch: Batch, size: int, scale: Tensor, fabric: Any) -> float:
-    """Add the gradients of a batch, `size` people at once. Returns its loss, summed over keypoints and averaged over stacks."""
+    """Add the gradients of a batch, `size` people at once. Returns its weighted loss, summed over keypoints and averaged over stacks."""
     starts = range(0, len(batch.index), size)
     local = 0.0
     for start in starts:
         part = batch.part(start, start + size)
         with fabric.no_backward_sync(model, enabled=start != starts[-1]):
             output, losses = model(part.images, part.keypoints, part.labelled, part.occluded)
-            fabric.backward(losses.sum() * scale)
-        local += _count(run, part, output.detach(), losses.detach())
+            weighted = losses * part.weight[:, None]
+            fabric.backward(weighted.sum() * scale)
+        local += float(weighted.detach().sum()) / losses.shape[1]
+        _count(run, part, output.detach(), losses.detach())
     return local
 
 
 @torch.no_grad()
-def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> float:
-    """Add this part to the sums of the epoch. Returns its loss, summed over keypoints and averaged over stacks."""
+def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> None:
+    """Add this part to the sums of the epoch: everybody counts once in the log, so that runs with and without weights can be compared."""
     codec = run.network.codec
     answers = codec.activate(output)
     keypoints = torch.stack([codec.decode(answers[:, s])[0] for s in range(output.shape[1])], 1)
@@ -242,7 +255,6 @@ def _count(run: Run, part: Batch, output: Tensor, losses: Tensor) -> float:
     }
     for key, values in new.items():
         run.sums[key] = [a + b for a, b in zip(run.sums.get(key, [0.0] * len(values)), values, strict=True)]
-    return float(losses.sum()) / losses.shape[1]
 
 
 def _row(run: Run, judged: Judged, fabric: Any) -> Row:

@@ -79,3 +79,13 @@ def test_a_browser_shows_the_page_without_asking_for_anything(nano_weights, tmp_
     ]
     assert 0.001 < (np.abs(shown.astype(int) - blue_green_red).max(2) < 12).mean() < 0.2
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 500  # pictures are there
+
+
+def test_the_page_ends_with_what_to_try(nano_weights, tmp_path):
+    asked = {"out": tmp_path, "n": 20, "questions": ("errors",)}
+    made = reporting.report(nano_weights, DrawnPeople(count=20, folder=tmp_path / "drawn", split="val"), **asked)
+    assert [explanation.name for explanation in made.explanations] == ["errors", "improve"]
+    assert "What to try?" in made.path.read_text()
+    assert (tmp_path / "improve-recipe.yaml").exists()
+    taught = reporting.report(nano_weights, DrawnPeople(count=20, folder=tmp_path / "drawn"), **asked)
+    assert [name for name, _ in taught.missing] == ["improve"]

@@ -6,7 +6,7 @@ import pytest
 from glasspose.configs.data import DrawnPeople
 from glasspose.data import read
 from glasspose.explain.sample import sample_of
-from glasspose.explain.slices import _permuted, attributes, search
+from glasspose.explain.slices import attributes, permuted, search
 
 slices = import_module("glasspose.explain.slices")
 N = 200
@@ -36,7 +36,7 @@ def test_attributes_without_meaning_show_no_slice_in_95_of_100_runs(monkeypatch)
 
 def test_people_of_one_picture_stay_together():
     groups = np.repeat([7, 3, 5, 9], [2, 2, 3, 3])
-    for row in _permuted(groups, 20, np.random.default_rng(0)):
+    for row in permuted(groups, 20, np.random.default_rng(0)):
         assert sorted(row) == list(range(10))
         assert all(len(set(groups[row[groups == g]])) == 1 for g in np.unique(groups))
 

@@ -1,7 +1,8 @@
 """The datasets that a recipe or `evaluate` can name. Nothing here imports torch."""
 
+import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +14,8 @@ class _Source(Config):
     """What is to be found: the keypoints as they are labelled, or two corners of the head's box (data/head_boxes.py)."""
     split: str = "train"
     """Which part: a key of `splits.json`, or what fills {split} in the paths of COCO; `all` where there are no parts."""
+    leave_out: Path | None = None
+    """A list of people (JSON, data/lists.py) who are not read. It never reaches the people whom a recipe validates on."""
 
 
 class _Folder(_Source):
@@ -117,6 +120,15 @@ class DrawnPeople(_Source):
     """(height, width) of the pictures."""
     folder: Path | None = None
     """Where the pictures are kept; a folder in the system's cache where not given."""
+
+
+def described(data: "Data") -> dict[str, Any]:
+    """A configuration as plain data without its place on the disk: what two evaluations have in common. A list is told by its content."""
+    found = data.model_dump(mode="json", exclude={"root", "folder", "leave_out"})
+    if data.leave_out is None:
+        return found
+    digest = hashlib.sha256(data.leave_out.read_bytes()).hexdigest() if data.leave_out.is_file() else ""
+    return {**found, "leave_out": digest}
 
 
 Data = Annotated[Lsp | Lspet | Coco | CocoLabels | Mpii | Flic | DrawnPeople, Field(discriminator="kind")]

@@ -147,6 +147,8 @@ class Recipe(Config):
     """More training people; their keypoints are taken over by name."""
     validation: str = "val"
     """The split of `data` that picks the best checkpoint."""
+    weights: Path | None = None
+    """A list of people of `data` (JSON, data/lists.py) with how much each counts in the loss; everybody else counts 1."""
     packing: Packing = Packing()
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = AdamW(learning_rate=1e-3, weight_decay=0.01)
@@ -215,8 +217,8 @@ class Recipe(Config):
 
 
 def validation_data(recipe: Recipe) -> Data:
-    """The configuration of the validation split."""
-    return recipe.data.model_copy(update={"split": recipe.validation})
+    """The configuration of the validation split, with everybody in it: runs that leave people out are judged on the same ones."""
+    return recipe.data.model_copy(update={"split": recipe.validation, "leave_out": None})
 
 
 PACKS = Path("packs")

@@ -13,6 +13,7 @@ from glasspose.data.drawn_people import read_drawn_people
 from glasspose.data.flic import read_flic
 from glasspose.data.head_boxes import head_boxes
 from glasspose.data.heads import with_heads
+from glasspose.data.lists import without
 from glasspose.data.lsp import read_lsp, read_lspet
 from glasspose.data.mpii import read_mpii
 from glasspose.errors import AnnotationError
@@ -33,6 +34,7 @@ READERS: Mapping[str, Callable[[Any], Dataset]] = {
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
     dataset = READERS[config.kind](config)
+    dataset = dataset if config.leave_out is None else without(dataset, config.leave_out)
     dataset = with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
     if config.skeleton == "head_box":
         return head_boxes(dataset)

@@ -3,9 +3,10 @@
 import math
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -44,7 +45,8 @@ def normalise(images: UInt8[Tensor, "B H W 3"]) -> Float32[Tensor, "B 3 H W"]:
 class PackedPeople(Dataset[dict[str, Any]]):
     """People of one or more packs with the same skeleton. Without augmentation, the evaluation square.
 
-    `chosen` narrows the people of the first pack to these places.
+    `chosen` narrows the people of the first pack to these places; `weights` says by (image, person) how much some of them count in the
+    loss, everybody else 1.
     """
 
     def __init__(
@@ -54,10 +56,13 @@ class PackedPeople(Dataset[dict[str, Any]]):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         chosen: Sequence[int] | None = None,
+        weights: Mapping[tuple[int, int], float] = MappingProxyType({}),
     ) -> None:
         self.packs, self.size, self.augmentation, self.seed = packs, size, augmentation, seed
         first = list(range(len(packs[0]))) if chosen is None else list(chosen)
         self.places = [(0, place) for place in first] + [(n, place) for n, pack in enumerate(packs[1:], 1) for place in range(len(pack))]
+        keys = zip(packs[0].image_ids.tolist(), packs[0].person_ids.tolist(), strict=True)
+        self.weights = np.array([weights.get(key, 1.0) for key in keys], np.float32)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -73,6 +78,7 @@ class PackedPeople(Dataset[dict[str, Any]]):
             "occluded": swapped(view, pack.skeleton, pack.occluded[place]),
             "torso": np.float32(pack.torso[place]),
             "head": np.float32(pack.head[place]),
+            "weight": self.weights[place] if which == 0 else np.float32(1),
         }
 
 
@@ -100,6 +106,7 @@ class PicturedPeople(Dataset[dict[str, Any]]):
             "occluded": swapped(view, self.skeleton, known.occluded),
             "torso": np.float32(known.torso or 0.0),
             "head": np.float32(known.head or 0.0),
+            "weight": np.float32(1),
         }
 
 

@@ -52,6 +52,7 @@ class PackOnDevice:
             torso=self.torso[index],
             head=self.head[index],
             index=index,
+            weight=torch.ones(len(index), device=self.device),
         )
 
     def _drawn(self, count: int, epoch: int, step: int) -> tuple[Float32[Tensor, "B 2 3"], Tensor]:

@@ -4,16 +4,17 @@ Letters: N people, K keypoints.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from glasspose.explain.attributes import Attribute
 from glasspose.explain.explanation import Table
 from glasspose.explain.grouping import Grouping
 from glasspose.explain.sample import Sample
+from glasspose.explain.slices import PERMUTATIONS, excess, permuted
 from glasspose.explain.subject import Told, judged
 from glasspose.metrics.scores import Interval
 from glasspose.metrics.significance import mean_interval
@@ -41,6 +42,11 @@ class Card:
     sure: frozenset[str]
     lifts: dict[str, tuple[float, Interval | None]]
     """The group's mean of each attribute in standard deviations from everybody's."""
+    worse: float
+    """p that it is no worse than the others (whole pictures dealt out anew, the most outstanding group each time)."""
+    gain: float
+    """By how much PCK would rise if its people were as well off as the others."""
+    gain_interval: Interval | None
 
     def numbers(self) -> dict[str, Any]:
         """Plain data."""
@@ -49,6 +55,9 @@ class Card:
             "people": self.people,
             "pck@0.2": self.pck,
             "pck@0.2_interval": self.pck_interval,
+            "p": self.worse,
+            "gain": self.gain,
+            "gain_interval": self.gain_interval,
             "errors": self.mix,
             "lifts": {name: {"lift": lift, "interval": interval} for name, (lift, interval) in self.lifts.items()},
         }
@@ -63,7 +72,26 @@ class Card:
 def cards(seen: "Latent", grouping: Grouping, attributes: Sequence[Attribute], sure: Collection[str]) -> list[Card]:
     """One for each group. `sure`: the attributes that are known to go with the groups; of others nothing is said."""
     kinds, counted = error_kinds(seen.told, seen.sample), judged(seen.sample)
-    return [_card(i, seen, grouping, attributes, kinds, counted, frozenset(sure)) for i in range(grouping.k)]
+    known = np.asarray(counted.any(1))
+    missed = 1 - (kinds["good"] & counted)[known].sum(1) / np.maximum(counted[known].sum(1), 1)
+    inside, groups = grouping.labels[known] == np.arange(grouping.k)[:, None], seen.sample.image_ids[known]
+    worse = worse_groups(missed, inside, groups)
+    made = [_card(i, seen, grouping, attributes, kinds, counted, frozenset(sure)) for i in range(grouping.k)]
+    gains = [excess(missed, mask, groups) if known.any() else (0.0, None) for mask in inside]
+    return [replace(card, worse=float(p), gain=gain[0], gain_interval=gain[1]) for card, p, gain in zip(made, worse, gains, strict=True)]
+
+
+def worse_groups(missed: Float[np.ndarray, " N"], inside: Bool[np.ndarray, "k N"], groups: np.ndarray, seed: int = 0) -> Float[np.ndarray, " k"]:
+    """One-sided p of each group, adjusted for all of them (max-T)."""
+    if not len(missed):
+        return np.ones(len(inside))
+    shuffled = missed[permuted(groups, PERMUTATIONS, np.random.default_rng(seed))]
+    count = np.maximum(inside.sum(1), 1)
+    spread = np.maximum(missed.std(), 1e-12) / np.sqrt(count)
+    observed = (inside @ missed / count - missed.mean()) / spread
+    largest = ((shuffled @ inside.T / count - missed.mean()) / spread).max(1)
+    found: np.ndarray = (1 + (largest[:, None] >= observed - 1e-12).sum(0)) / (PERMUTATIONS + 1)
+    return found
 
 
 def _card(
@@ -88,6 +116,9 @@ def _card(
         pck_interval=mean_interval(hits, groups=seen.sample.image_ids[asked]),
         mix={kind: float(value) for kind, value in zip(KINDS, share, strict=True)},
         sure=sure,
+        worse=1.0,
+        gain=0.0,
+        gain_interval=None,
         lifts={a.name: _lift(a, inside, seen.sample) for a in attributes if a.known[inside].sum() > 1},
     )
 

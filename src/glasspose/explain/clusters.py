@@ -93,7 +93,7 @@ def latent(
         numbers=_numbers(seen, grouping, along, drawn, made) | {"components": _rhos(rho, p, attributes), "against": _against(seen, other, seed)},
         provenance=seen.asked.provenance(seen.sample, seed, place=seen.place, components=seen.points.shape[1], scaling="none"),
         figures=figures(seen, other, grouping, drawn, made, (rho, p, [a.name for a in attributes])),
-        tables=[_dimension_table(seen, other), table_of(made), _association_table(along)],
+        tables=[_dimension_table(seen, other), table_of(made), _association_table(along), _people_table(seen, grouping)],
         limits=(
             "what the network uses: a place may hold what nothing reads (`walk` and `layers` remove it)",
             f"more dimensions than people: with n = {len(seen.sample)} no place can show more than {len(seen.sample) - 1}",
@@ -318,6 +318,11 @@ def _dimension_table(seen: Latent, other: Latent | None) -> Table:
             )
     columns = ("network", "place", "numbers", "components for 95 %", "with half of the people", "participation ratio")
     return Table(name="dimensions", caption="How many dimensions the latent places use", columns=columns, rows=rows)
+
+
+def _people_table(seen: Latent, grouping: Grouping) -> Table:
+    rows = [(p.image_id, p.person_id, int(label) + 1) for p, label in zip(seen.sample.people, grouping.labels, strict=True)]
+    return Table(name="people", caption="Who is in which group", columns=("image", "person", "group"), rows=rows)
 
 
 def _association_table(along: Sequence[Association]) -> Table:

@@ -17,7 +17,7 @@ from glasspose.explain.injected import selftest_errors
 from glasspose.explain.mistake_figures import figures
 from glasspose.explain.opinions import Opinions, opinions
 from glasspose.explain.sample import Sample, draw_sample
-from glasspose.explain.slices import Slice, attributes, search
+from glasspose.explain.slices import Slice, attributes, search, size_cuts
 from glasspose.explain.subject import Progress, Told, judged, silent, subject
 from glasspose.explain.suspicion import Claims, reason, signals
 from glasspose.explain.taxonomy import FEWEST, GOOD_FROM, NAMES, NEAR_FROM, Kind, areas_of, classifiable, classify, gains, others_in
@@ -56,6 +56,7 @@ def errors(weights: str | Path | PoseNetwork, data: Data, *, n: int = 200, seed:
         "per keypoint": {name: _shares(kinds[:, k : k + 1]) for k, name in enumerate(asked.skeleton.keypoints)},
         "gains": mended,
         "slices": [vars(found) for found in slices[:30]],
+        "size cuts": size_cuts(_of(sample, known)),
     }
     queue = _queue(told, sample, counted, asked.size)
     return Explanation(

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from glasspose.explain.explanation import Check
 from glasspose.metrics.scores import RESAMPLES, Interval, interval_of
 
 BINS = 15
 KNOTS = 17
 COVERAGE = 0.9
+KNOWN_WITHIN = 0.02
+"""So near the calibration error of made-up confidences must come to the one that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,13 +201,22 @@ def halves(groups: np.ndarray, rng: np.random.Generator) -> Bool[np.ndarray, " N
     return np.asarray(rng.permutation(int(keys.max()) + 1) % 2 == 0)[keys]
 
 
-def selftest_trust(seed: int = 0) -> Sequence[tuple[str, float, float]]:
-    """(what, found, expected): fixtures whose calibration error is known."""
+def selftest_trust(seed: int = 0) -> Sequence[Check]:
+    """Fixtures whose calibration error is known: what `calibration_error` finds of them is within `KNOWN_WITHIN` of it."""
     rng = np.random.default_rng([seed, 5])
     hit = rng.random(4000) < 0.7
     honest = rng.uniform(0, 1, 40000)
-    return (
+    fixtures = (
         ("perfect oracle", calibration_error(hit.astype(float), hit), 0.0),
         ("constant confidence 0.9", calibration_error(np.full(4000, 0.9), hit), 0.9 - float(hit.mean())),
         ("honest confidence", calibration_error(honest, rng.random(40000) < honest), 0.0),
     )
+    return [
+        Check(
+            name=f"calibration error of {what}",
+            passed=abs(found - expected) <= KNOWN_WITHIN,
+            value=found,
+            bound=f"{expected:.3f}, within {KNOWN_WITHIN}",
+        )
+        for what, found, expected in fixtures
+    ]

@@ -9,6 +9,8 @@ from typing import Any
 from glasspose.configs.data import Data
 from glasspose.errors import GlassposeError, UsageError
 from glasspose.explain.explanation import Explanation, Verdict
+from glasspose.explain.findings import SHARES, found_of
+from glasspose.explain.improving import improve
 from glasspose.explain.page import page
 from glasspose.explain.subject import subject
 from glasspose.files import write_atomically
@@ -41,7 +43,10 @@ def report(
     questions: Sequence[str] = QUESTIONS,
     progress: Told = lambda question, done, total: None,
 ) -> Report:
-    """Ask everything that applies of n people, and write one HTML file (with the numbers, tables and figures beside it) into `out`."""
+    """Ask everything that applies of n people, and write one HTML file (with the numbers, tables and figures beside it) into `out`.
+
+    What to try, by these answers, comes last.
+    """
     unknown = sorted(set(questions) - set(QUESTIONS))
     if unknown:
         raise UsageError(f"no question {unknown[0]!r}", f"There are {', '.join(QUESTIONS)}")
@@ -52,6 +57,11 @@ def report(
             explanations.append(_answered(name, weights, data, n, seed, progress))
         except GlassposeError as problem:  # one question that cannot be answered costs the others nothing
             missing.append((name, str(problem)))
+    if grounds := {explanation.name: found_of(explanation) for explanation in explanations if explanation.name in SHARES}:
+        try:
+            explanations.append(improve(weights, data, n=n, seed=seed, found=grounds, out=out))
+        except GlassposeError as problem:  # the people are those that would teach
+            missing.append(("improve", str(problem)))
     for explanation in explanations:
         explanation.save(out)
     path = out / "report.html"

@@ -15,7 +15,7 @@ from glasspose.data.framing import evaluation_box
 from glasspose.data.loading import normalise
 from glasspose.data.packing import packable
 from glasspose.errors import InputError
-from glasspose.geometry import crop_matrix, fit_aspect, scale_of, transform, warp
+from glasspose.geometry import Matrix, crop_matrix, fit_aspect, scale_of, transform, warp
 from glasspose.images import load_image
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Annotation
@@ -79,12 +79,20 @@ def draw_sample(data: Data, skeleton: Skeleton, size: tuple[int, int], n: int, s
 
 def sample_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str) -> Sample:
     """These people, cut out."""
-    matrices = np.stack([crop_matrix(fit_aspect(evaluation_box(person), size), size) for person in people])
-    pixels = np.stack([warp(load_image(person.image), matrix, size) for person, matrix in zip(people, matrices, strict=True)])
+    pixels = np.stack([warp(load_image(person.image), _matrix(person, size), size) for person in people])
+    return _sample(people, skeleton, size, name, pixels, pixels.tobytes())
+
+
+def _matrix(person: Annotation, size: tuple[int, int]) -> Matrix:
+    return crop_matrix(fit_aspect(evaluation_box(person), size), size)
+
+
+def _sample(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str, pixels: np.ndarray, content: bytes) -> Sample:
+    matrices = np.stack([_matrix(person, size) for person in people])
     keypoints = np.stack([transform(person.keypoints, matrix) for person, matrix in zip(people, matrices, strict=True)])
     labelled, occluded = (np.stack([getattr(person, key) for person in people]) for key in ("labelled", "occluded"))
     torso = np.array([(person.torso or 0.0) * scale_of(matrix) for person, matrix in zip(people, matrices, strict=True)])
-    digest = hashlib.sha256(pixels.tobytes() + np.where(labelled[..., None], keypoints, 0).tobytes() + labelled.tobytes())
+    digest = hashlib.sha256(content + np.where(labelled[..., None], keypoints, 0).tobytes() + labelled.tobytes())
     return Sample(
         name=name,
         sha256=digest.hexdigest(),
@@ -97,6 +105,11 @@ def sample_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int,
         image_to_input=matrices,
         people=people,
     )
+
+
+def labels_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str) -> Sample:
+    """The same without a look at the pictures: their pixels are 0, in no memory, and the hash is that of the labels."""
+    return _sample(people, skeleton, size, name, np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(people), *size, 3)), b"")
 
 
 def sample_of_picture(path: str, skeleton: Skeleton, box: Float[np.ndarray, " 4"], size: tuple[int, int]) -> Sample:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from glasspose.explain.sample import Sample
 from glasspose.geometry import invert, transform
+from glasspose.metrics.scores import RESAMPLES, interval_of
 from glasspose.metrics.significance import benjamini_hochberg, mean_interval, significant
 
 FEWEST = 15
@@ -37,13 +38,35 @@ class Slice:
     p: float
     """One-sided (worse than elsewhere), adjusted by Benjamini and Hochberg."""
     finding: bool
+    of: Mapping[str, str]
+    """Attribute: value. Whom it holds for in other data, `everything` and `matching` tell."""
+    gain: float = 0.0
+    """By how much the mean over everybody would fall if its people were as well off as the others."""
+    gain_interval: tuple[float, float] | None = None
 
 
 def attributes(sample: Sample) -> dict[str, list[str]]:
-    """What the labels tell of every person, in words. Size is that in the picture, before the crop."""
+    """What the labels tell of every person, in words, of everything in which they differ. Size is that in the picture, before the crop."""
+    return {name: values for name, values in everything(sample, size_cuts(sample)).items() if len(set(values) - {UNKNOWN}) > 1}
+
+
+def size_cuts(sample: Sample) -> tuple[float, float]:
+    """What divides small, medium and large people of a sample, in image pixels."""
+    low, high = np.quantile(_sizes(sample), [1 / 3, 2 / 3])
+    return float(low), float(high)
+
+
+def matching(named: Attributes, of: Mapping[str, str]) -> Bool[np.ndarray, " N"]:
+    """Who has all of these values."""
+    found: np.ndarray = np.all([np.array(named[name]) == value for name, value in of.items()], axis=0)
+    return found
+
+
+def everything(sample: Sample, cuts: tuple[float, float]) -> dict[str, list[str]]:
+    """The same with sizes cut at these lengths, and of all attributes."""
     shown = sample.labelled
-    named: dict[str, list[str]] = {
-        "size": _terciles(_sizes(sample), "px", ("small", "medium", "large")),
+    return {
+        "size": _sized(_sizes(sample), cuts),
         "labelled keypoints": [_share(int(row.sum()), len(row)) for row in shown],
         "cut off or unlabelled": [_truncation(row, sample) for row in shown],
         "occlusion": _occlusion(sample),
@@ -51,21 +74,21 @@ def attributes(sample: Sample) -> dict[str, list[str]]:
         "view": [_view(points, row, sample) for points, row in zip(sample.keypoints, shown, strict=True)],
         "facing": [_facing(points, row, sample) for points, row in zip(sample.keypoints, shown, strict=True)],
     }
-    return {name: values for name, values in named.items() if len(set(values) - {UNKNOWN}) > 1}
 
 
 def search(attributes: Attributes, errors: Float[np.ndarray, " N"], groups: np.ndarray, *, seed: int = 0, intervals: bool = True) -> list[Slice]:
     """Every value of every attribute, and every pair of values of two, worst first. Whole pictures are permuted."""
-    names, masks = _conditions(attributes)
+    names, masks, parts = _conditions(attributes)
     if not names:
         return []
     means = (masks @ errors) / masks.sum(1)
     elsewhere = (errors.sum() - masks @ errors) / (~masks).sum(1)
-    shuffled = errors[_permuted(groups, PERMUTATIONS, np.random.default_rng(seed))]
+    shuffled = errors[permuted(groups, PERMUTATIONS, np.random.default_rng(seed))]
     inside = (masks.astype(np.float64) @ shuffled.T) / masks.sum(1)[:, None]
     outside = (errors.sum() - inside * masks.sum(1)[:, None]) / (~masks).sum(1)[:, None]
     beyond = (inside - outside >= (means - elsewhere)[:, None] - 1e-12).sum(1)
     p = benjamini_hochberg((1 + beyond) / (PERMUTATIONS + 1))
+    gains = [excess(errors, masks[i], groups) if intervals and significant(p)[i] else (0.0, None) for i in range(len(names))]
     return [
         Slice(
             condition=names[i],
@@ -75,26 +98,39 @@ def search(attributes: Attributes, errors: Float[np.ndarray, " N"], groups: np.n
             elsewhere=float(elsewhere[i]),
             p=float(p[i]),
             finding=bool(significant(p)[i]),
+            of=parts[i],
+            gain=gains[i][0],
+            gain_interval=gains[i][1],
         )
         for i in np.lexsort([-(means - elsewhere), p])
     ]
 
 
-def _conditions(attributes: Attributes) -> tuple[list[str], Bool[np.ndarray, "C N"]]:
+def excess(errors: Float[np.ndarray, " N"], mask: Bool[np.ndarray, " N"], groups: np.ndarray) -> tuple[float, tuple[float, float] | None]:
+    """By how much the mean of the errors would fall if the chosen people had those of the others, with its interval over pictures."""
+    keys = np.unique(groups, return_inverse=True)[1]
+    sums = np.array([np.bincount(keys, column) for column in (np.ones(len(errors)), mask, errors, errors * mask)])
+    draws = np.random.default_rng(0).multinomial(sums.shape[1], np.full(sums.shape[1], 1 / sums.shape[1]), size=RESAMPLES)
+    everybody, inside, wrong, wrong_inside = np.column_stack([sums.sum(1), sums @ draws.T])
+    elsewhere = (wrong - wrong_inside) / np.maximum(everybody - inside, 1e-9)
+    found = (wrong_inside - inside * elsewhere) / np.maximum(everybody, 1e-9)
+    return float(found[0]), interval_of(found[1:]) if sums.shape[1] > 1 else None
+
+
+def _conditions(attributes: Attributes) -> tuple[list[str], Bool[np.ndarray, "C N"], list[dict[str, str]]]:
     """Conditions with enough people inside and outside; of those that hold the same people only the simplest."""
-    single = [
-        (f"{name}: {value}", np.array(values) == value, name) for name, values in attributes.items() for value in sorted(set(values) - {UNKNOWN})
-    ]
-    pairs = [(f"{a[0]}, {b[0]}", a[1] & b[1], "") for a, b in combinations(single, 2) if a[2] != b[2]]
-    kept: dict[bytes, tuple[str, np.ndarray]] = {}
-    for condition, mask, _ in [*single, *pairs]:
+    single = [({name: value}, np.array(values) == value) for name, values in attributes.items() for value in sorted(set(values) - {UNKNOWN})]
+    pairs = [(a | b, one & other) for (a, one), (b, other) in combinations(single, 2) if a.keys() != b.keys()]
+    kept: dict[bytes, tuple[dict[str, str], np.ndarray]] = {}
+    for condition, mask in [*single, *pairs]:
         if mask.sum() >= FEWEST and (~mask).sum() >= FEWEST:
             kept.setdefault(mask.tobytes(), (condition, mask))
-    names = [condition for condition, _ in kept.values()]
-    return names, np.array([mask for _, mask in kept.values()]).reshape(len(names), len(kept and next(iter(kept.values()))[1]))
+    parts = [condition for condition, _ in kept.values()]
+    names = [", ".join(f"{name}: {value}" for name, value in condition.items()) for condition in parts]
+    return names, np.array([mask for _, mask in kept.values()]).reshape(len(names), len(kept and next(iter(kept.values()))[1])), parts
 
 
-def _permuted(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def permuted(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """(count, N) places: pictures with as many people as each other change places, people of one picture stay together."""
     order = np.argsort(groups, kind="stable")
     _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
@@ -115,9 +151,9 @@ def _sizes(sample: Sample) -> Float[np.ndarray, " N"]:
     return np.array(longer)
 
 
-def _terciles(values: Float[np.ndarray, " N"], unit: str, words: tuple[str, str, str]) -> list[str]:
-    low, high = np.quantile(values, [1 / 3, 2 / 3])
-    names = (f"{words[0]} (under {low:.0f} {unit})", f"{words[1]} ({low:.0f} to {high:.0f} {unit})", f"{words[2]} (over {high:.0f} {unit})")
+def _sized(values: Float[np.ndarray, " N"], cuts: tuple[float, float]) -> list[str]:
+    low, high = cuts
+    names = (f"small (under {low:.0f} px)", f"medium ({low:.0f} to {high:.0f} px)", f"large (over {high:.0f} px)")
     return [names[int(value >= low) + int(value > high)] for value in values]
 
 

@@ -22,6 +22,7 @@ from glasspose.explain.planting import PLANTS, plant
 from glasspose.explain.subject import Progress, silent
 from glasspose.explain.suspect_page import review_page, review_sheet
 from glasspose.explain.suspicion import Claims, Signals, reason, signals, taught_weights
+from glasspose.explain.tolerance import agreement, areas
 from glasspose.files import write_atomically
 from glasspose.geometry import extent, transform
 from glasspose.metrics.significance import mean_interval
@@ -35,6 +36,8 @@ SHOWN = 60
 DEPTHS = (1, 2.5, 5)
 """How deep the list is read when recall is measured, in numbers of planted errors."""
 BETTER_THAN = 0.8
+ELSEWHERE = 0.5
+"""Below this agreement a keypoint lies elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +98,11 @@ def labels(
         question=f"Which labels of {dataset.name} are likely to be wrong?",
         answer=_answer(ranked, measured, judges),
         checks=_checks(measured, judges),
-        numbers={"weights": dict(zip(ranked.found.values, ranked.weights.mean(0), strict=True)), "planted": measured},
+        numbers={
+            "weights": dict(zip(ranked.found.values, ranked.weights.mean(0), strict=True)),
+            "planted": measured,
+            "suspected": suspected(ranked, measured["median_suspicion"]) if measured else None,
+        },
         provenance=provenance,
         figures=[review_sheet(ranked, 12)],
         tables=[table],
@@ -155,7 +162,7 @@ def _taught_on(clean: Float[np.ndarray, "n F"], planted: Float[np.ndarray, "m F"
 def measure(ranked: Suspects, judges: Judges, share: float, seed: int) -> dict[str, Any]:
     """How early planted errors come in the list, over rounds of other errors than those that taught the weights."""
     rows: dict[str, list[float]] = {kind: [] for kind in PLANTS}
-    ranks, alone, rounds = [], [], []
+    ranks, alone, rounds, levels = [], [], [], []
     count = max(round(share * len(ranked.people)), 4)
     rng = np.random.default_rng([seed, 3])
     for _ in range(ROUNDS):
@@ -166,6 +173,7 @@ def measure(ranked: Suspects, judges: Judges, share: float, seed: int) -> dict[s
         matrix = signals(claims).matrix()
         suspicion = _weighed(matrix, ranked.weights, ranked.half)
         ranks.append(_ranks(suspicion)[who])
+        levels.append(suspicion[who])
         alone.append(_ranks(matrix[:, list(ranked.found.values).index("geometry")])[who])
         rounds.append(ranks[-1] < len(who))
         for kind, place in zip(kinds, ranks[-1], strict=True):
@@ -183,8 +191,20 @@ def measure(ranked: Suspects, judges: Judges, share: float, seed: int) -> dict[s
         "auc_interval": mean_interval(auc),
         "over_geometry": float((geometry - together).mean() / max(len(ranked.people) - 1, 1)),
         "over_geometry_interval": mean_interval((geometry - together) / max(len(ranked.people) - 1, 1)),
+        "median_suspicion": float(np.median(np.concatenate(levels))),
         "median_rank": {kind: float(np.median(places)) + 1 for kind, places in rows.items() if places},
     }
+
+
+def suspected(ranked: Suspects, level: float) -> dict[str, Any]:
+    """The labels that are as suspicious as `level`, and the share of all keypoints that would no longer be wrong without their mistakes."""
+    claims = ranked.claims
+    chosen = ranked.suspicion >= level
+    similar = agreement(claims.keypoints, claims.truth, areas(claims.truth, claims.labelled), claims.skeleton)
+    wrong = (similar < ELSEWHERE) & claims.labelled & chosen[:, None]
+    groups = np.broadcast_to(np.array([person.image_id for person in ranked.people])[:, None], wrong.shape)[claims.labelled]
+    lost = wrong[claims.labelled].astype(np.float64)
+    return {"level": level, "count": int(chosen.sum()), "lost": float(lost.mean()), "lost_interval": mean_interval(lost, groups=groups)}
 
 
 def _ranks(values: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
