@@ -14,7 +14,7 @@ TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist work
 # Properties that cost about a millisecond each.
 LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
 
-.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs pins clean
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs docs-pictures pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -96,11 +96,17 @@ export-litert: .venv-litert/ready ## WEIGHTS as a .tflite for phones, with its p
 android-model: .venv-executorch/ready ## WEIGHTS, exported and proved, into the Android sample
 	.venv-executorch/bin/python -m glasspose export $(WEIGHTS) --to executorch --out android/app/src/main/assets/pose.pte
 
-docs: .venv/tools ## make the pictures and tables of README and docs again
+docs: .venv/tools ## build the site from docs/ into site/; a dead link fails
+	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/sphinx-build -W --keep-going -q -b html docs site
+	@echo "site/index.html"
+
+docs-pictures: .venv/tools ## draw the pictures of README and docs again
 	$(BIN)/python docs/make.py
+	$(BIN)/python docs/figures.py
+	$(BIN)/python docs/gallery.py
 
 pins: .venv/uv ## write constraints.txt: versions to be tested together, without addresses
 	$(BIN)/uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt
 
 clean: ## remove the environment and everything made
-	rm -rf .venv .venv-executorch .venv-litert build dist glasspose-out
+	rm -rf .venv .venv-executorch .venv-litert build dist site glasspose-out

@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs again: `make docs`. Only drawn people and the portrait that ships inside matplotlib are shown."""
+"""Make the pictures of README and docs again: `make docs-pictures`. Only drawn people and the portrait that ships inside matplotlib are shown."""
 
 import tempfile
 from pathlib import Path

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -82,6 +83,21 @@ def test_the_lowest_loss_may_choose_the_best_epoch(tmp_path):
     assert (card["epoch"], card["validation"]) == (3, trained.history[2])
     assert card["calibration"]
     assert cv2.imread(str(tmp_path / "run/curves.png")) is not None
+
+
+def test_keypoints_without_a_unit_of_pck_are_judged_by_their_loss(tmp_path, monkeypatch, capsys):
+    real = training.read
+
+    def without_torso(data):
+        dataset = real(data)
+        people = [replace(person, torso=None) for person in dataset.annotations]
+        return replace(dataset, skeleton=replace(dataset.skeleton, torso=None), annotations=people)
+
+    monkeypatch.setattr(training, "read", without_torso)
+    trained = go(tmp_path, epochs=3)
+    assert {row["validation/pck"] for row in trained.history} == {0.0}
+    assert trained.best_epoch == min(trained.history, key=lambda row: row["validation/loss"])["epoch"] > 1
+    assert "data.torso" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("step", [2, 3, 5])

@@ -117,17 +117,20 @@ def skeleton_from_json(data: Mapping[str, Any]) -> Skeleton:
         raise AnnotationError(f"not a skeleton: {type(problem).__name__} at {problem}", "Write it with Skeleton.to_json") from None
 
 
-def skeleton_from_coco(category: Mapping[str, Any], sigmas: Sequence[float] | None = None) -> Skeleton:
+def skeleton_from_coco(category: Mapping[str, Any], sigmas: Sequence[float] | None = None, torso: tuple[str, str] | None = None) -> Skeleton:
     """A skeleton from one entry of a COCO file's `categories`, whose `skeleton` counts from 1.
 
     Left/right pairs come from the names (`left_x` and `right_x`, or a leading or trailing `l`/`r`). A category with the 17 names of COCO is COCO.
+    `torso` names the two keypoints whose distance is the unit of PCK. AnnotationError where the category lacks one of them.
     """
     names = category.get("keypoints")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise AnnotationError(f"category {category.get('name')!r} names no keypoints", "Add a list `keypoints` to the category")
     keypoints = tuple(names)
-    if keypoints == COCO.keypoints and sigmas is None:
+    if keypoints == COCO.keypoints and sigmas is None and torso is None:
         return COCO
+    if unknown := [name for name in torso or () if name not in keypoints]:
+        raise AnnotationError(f"torso names {unknown[0]!r}, which is no keypoint of the file", f"It has {', '.join(keypoints)}")
     edges = category.get("skeleton") or []
     try:
         limbs = tuple((int(a) - 1, int(b) - 1) for a, b in edges)
@@ -139,7 +142,7 @@ def skeleton_from_coco(category: Mapping[str, Any], sigmas: Sequence[float] | No
         pairs=_pairs_by_name(keypoints),
         limbs=limbs,
         sigmas=None if sigmas is None else tuple(sigmas),
-        torso=_both(keypoints, "right_hip", "left_shoulder"),
+        torso=_both(keypoints, *(torso or ("right_hip", "left_shoulder"))),
         head=_both(keypoints, "neck", "head_top"),
     )
 

@@ -306,6 +306,8 @@ def start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence
     story = [] if copied is None else copied.lines()
     if getattr(recipe.model, "pretrained", False) and init is None and not resume:
         story = [starting.start_pretrained(network)]
+    if skeleton.torso is None:
+        story.append("These keypoints name no unit of PCK (data.torso), so PCK stays 0 and the best epoch is that of the lowest validation loss.")
     starting.freeze(network.model, frozen)
     network.model.to(memory_format=torch.channels_last)
     run = Run(
@@ -313,7 +315,7 @@ def start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence
         optimiser=build_optimiser(recipe.optimiser, Learner(network).parameters()),
         average=copy.deepcopy(network.model).requires_grad_(False) if recipe.ema is not None else None,
         frozen=tuple(frozen),
-        best_by=recipe.best_by,
+        best_by=recipe.best_by if skeleton.torso else "loss",
         snapshots=recipe.snapshots,
         untaught=copied is not None and any(".autoencoder." in name for name in copied.new),
     )

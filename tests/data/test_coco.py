@@ -64,6 +64,15 @@ def test_the_skeleton_comes_from_the_category(tmp_path):
     assert skeleton.sigmas == (0.1, 0.2, 0.2, 0.3)
 
 
+def test_two_of_ones_own_keypoints_are_the_unit_of_pck(tmp_path):
+    dataset = read_coco(config(tmp_path, torso=("tip", "tail")))
+    assert dataset.skeleton.torso == (0, 3)
+    assert dataset.annotations[0].torso == pytest.approx(np.hypot(39 - 12, 59 - 22))
+    assert only(tmp_path).torso is None
+    with pytest.raises(AnnotationError, match="beak"):
+        read_coco(config(tmp_path, torso=("tip", "beak")))
+
+
 def test_the_corner_is_a_point_only_where_it_is_labelled(tmp_path):
     person = only(tmp_path, changed(keypoints=[0, 0, 2, 0, 0, 0, 5, 5, 2, 0, 0, 0]))
     assert person.labelled.tolist() == [True, False, True, False]

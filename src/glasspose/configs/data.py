@@ -66,6 +66,8 @@ class Coco(Filtered):
     """Add the keypoints neck and head_top, derived from eyes and shoulders (data/heads.py), to learn with other skeletons by name."""
     sigmas: tuple[float, ...] | None = None
     """OKS constants of one's own keypoints, one each."""
+    torso: tuple[str, str] | None = None
+    """Two of one's own keypoints, by name, whose distance is the unit of PCK; right_hip and left_shoulder where not given."""
 
 
 class _Labelled(Filtered):

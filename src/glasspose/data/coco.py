@@ -78,7 +78,7 @@ def survey_coco(config: Coco) -> tuple[Dataset, list[Fault]]:
     """The people that can be used, and everything that is wrong with the file's entries. AnnotationError where the file as a whole is unusable."""
     path = _path(config)
     document = _document(path)
-    skeleton, categories = _categories(path, document["categories"], config.sigmas)
+    skeleton, categories = _categories(path, document["categories"], config)
     images, faults = _images(document["images"])
     entries = document["annotations"]
     first = {entry["id"]: entry for entry in reversed(entries) if type(entry) is dict and type(entry.get("id")) is int}
@@ -119,7 +119,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _categories(path: Path, categories: Sequence[Any], sigmas: Sequence[float] | None) -> tuple[Skeleton, dict[int, bool]]:
+def _categories(path: Path, categories: Sequence[Any], config: Coco) -> tuple[Skeleton, dict[int, bool]]:
     """The one skeleton that the file's categories share, and which of them have it."""
     if any(type(category) is not dict or type(category.get("id")) is not int for category in categories):
         raise AnnotationError(f"{path}: an entry of `categories` is not an object with a number `id`", "Export the file again as COCO keypoints")
@@ -129,7 +129,7 @@ def _categories(path: Path, categories: Sequence[Any], sigmas: Sequence[float] |
     if any(category["keypoints"] != posed[0]["keypoints"] for category in posed):
         raise AnnotationError(f"{path}: its categories have different keypoints", "Keep one file for each set of keypoints")
     try:
-        return skeleton_from_coco(posed[0], sigmas), {category["id"]: bool(category.get("keypoints")) for category in categories}
+        return skeleton_from_coco(posed[0], config.sigmas, config.torso), {category["id"]: bool(category.get("keypoints")) for category in categories}
     except AnnotationError as problem:
         raise AnnotationError(f"{path}: {problem.message}", problem.remedy) from None
     except OverflowError:
