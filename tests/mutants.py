@@ -43,6 +43,8 @@ RESUME, ARCHIVE = (
     "data/test_archives.py::test_an_attack_is_refused_and_leaves_nothing",
 )
 
+REFUSED, KEPT = "serving/test_refusals.py::test_", "serving/test_keeping_and_pages.py::test_"
+
 MUTANTS = [
     Mutant(
         "checkpoint: checksum",
@@ -270,6 +272,137 @@ MUTANTS = [
         ARCHIVE,
     ),
     Mutant("archive: bombs", "data/archives.py", "if not 0 <= member.size <= room - written:", "if False:", ARCHIVE),
+    Mutant(
+        "service: deadline of headers",
+        "serving/protocol.py",
+        "return self._begun + limits.head",
+        "return math.inf",
+        "serving/test_deadlines.py::test_a_slow_client_is_closed",
+    ),
+    Mutant(
+        "service: deadline of a body",
+        "serving/protocol.py",
+        "return self._begun + min(limits.body + self._received / limits.rate, limits.longest)",
+        "return self.loop.time() + limits.body",
+        "serving/test_deadlines.py::test_a_slow_client_is_closed",
+    ),
+    Mutant(
+        "service: deadline of a reader",
+        "serving/protocol.py",
+        "return self._written_from + limits.write + self._taken / limits.rate",
+        "return math.inf",
+        "serving/test_deadlines.py::test_a_slow_reader_is_closed",
+    ),
+    Mutant(
+        "service: connections",
+        "serving/protocol.py",
+        "if len(self.connections) > self._limits.connections:",
+        "if False:",
+        "serving/test_deadlines.py::test_connections_are_bounded",
+    ),
+    Mutant(
+        "service: queue",
+        "serving/pool.py",
+        "if len(self._jobs) >= self._room:",
+        "if False:",
+        "serving/test_pool.py::test_the_queue_is_bounded_and_says_when_to_come_back",
+    ),
+    Mutant(
+        "service: one that kills goes alone",
+        "serving/pool.py",
+        "if batch and (job.losses or batch[0].losses or",
+        "if batch and (",
+        "serving/test_pool.py::test_a_worker_that_dies_loses_nobody_but_the_one_that_kills",
+    ),
+    Mutant(
+        "service: body",
+        "serving/asking.py",
+        "            if size > most:",
+        "            if False:",
+        REFUSED + "a_body_is_refused_at_its_limit_exactly",
+    ),
+    Mutant(
+        "service: announced body",
+        "serving/asking.py",
+        "int(announced) > most",
+        "False",
+        "serving/test_deadlines.py::test_a_body_that_was_refused_is_not_read_for_long",
+    ),
+    Mutant(
+        "service: all bodies", "serving/asking.py", "if self.count + count > self._most:", "if False:", REFUSED + "all_bodies_together_are_bounded"
+    ),
+    Mutant(
+        "service: pixels",
+        "serving/worker.py",
+        'pixels=told["max_pixels"] or LIMITS.pixels',
+        "pixels=LIMITS.pixels",
+        "serving/test_answers.py::test_pixels_are_refused_at_the_limit_of_the_service",
+    ),
+    Mutant("service: lines without leaks", "serving/problems.py", "if _LEAK.search(message)", "if False", REFUSED + "no_line_tells_of_the_machine"),
+    Mutant(
+        "service: own words",
+        "serving/application.py",
+        ", Exception: _mistaken}",
+        "}",
+        REFUSED + "a_mistake_of_the_service_tells_nothing",
+    ),
+    Mutant(
+        "service: token",
+        "serving/guard.py",
+        "hmac.compare_digest(_digest(given.strip()), self._digest)",
+        "True",
+        REFUSED + "the_token_opens_and_nothing_else_does",
+    ),
+    Mutant(
+        "service: time of the token",
+        "serving/guard.py",
+        "hmac.compare_digest(_digest(given.strip()), self._digest)",
+        "_digest(given.strip()) == self._digest",
+        REFUSED + "the_token_is_compared_in_constant_time",
+    ),
+    Mutant("service: names", "serving/guard.py", "if known and _name(", "if False and _name(", REFUSED + "what_is_refused"),
+    Mutant(
+        "service: pages from elsewhere",
+        "serving/guard.py",
+        "if origin is not None and not self._may_call",
+        "if False and not self._may_call",
+        REFUSED + "what_is_refused",
+    ),
+    Mutant(
+        "service: compressed bodies",
+        "serving/guard.py",
+        'headers.get("content-encoding", "identity").lower() != "identity"',
+        "False",
+        REFUSED + "what_is_refused",
+    ),
+    Mutant(
+        "service: two lengths",
+        "serving/guard.py",
+        'if "transfer-encoding" in headers and "content-length" in headers:',
+        "if False:",
+        REFUSED + "what_is_refused",
+    ),
+    Mutant(
+        "service: quota",
+        "serving/keeping.py",
+        "if self._used + len(picture) + len(text) > self._keeping.bytes:",
+        "if False:",
+        KEPT + "the_quota_is_held_and_counts_what_was_there",
+    ),
+    Mutant(
+        "service: ids",
+        "serving/keeping.py",
+        '_ID.fullmatch(path.name.split(".")[0]) and path.is_file() and not path.is_symlink()',
+        "path.is_file()",
+        KEPT + "an_id_is_never_a_path",
+    ),
+    Mutant(
+        "service: draining",
+        "serving/running.py",
+        'loop.call_later(settings.drain_seconds if service.poses.ready else 0, setattr, server, "should_exit", True)',
+        "server.should_exit = server.force_exit = True",
+        "serving/test_faults.py::test_s8_a_signal_under_load_loses_no_request",
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glasspose.exporting import export as export
     from glasspose.prediction import Predictor as Predictor
     from glasspose.prediction import load as load
+    from glasspose.serving.running import serve as serve
     from glasspose.skeletons import Skeleton as Skeleton
     from glasspose.streaming import predict as predict
     from glasspose.structures import Annotation as Annotation
@@ -33,9 +34,24 @@ _PUBLIC = {
     "export": "exporting",
     "load": "prediction",
     "predict": "streaming",
+    "serve": "serving.running",
     "train": "training",
 }
-__all__ = ["Annotation", "Poses", "Predictor", "Skeleton", "__version__", "compare", "evaluate", "explain", "export", "load", "predict", "train"]
+__all__ = [
+    "Annotation",
+    "Poses",
+    "Predictor",
+    "Skeleton",
+    "__version__",
+    "compare",
+    "evaluate",
+    "explain",
+    "export",
+    "load",
+    "predict",
+    "serve",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

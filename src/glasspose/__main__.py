@@ -22,6 +22,7 @@ VERBS = {
     "compare": "comparing:compare",
     "export": "exporting:export",
     "bench": "bench:bench",
+    "serve": "serving:serve",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
 }

@@ -68,7 +68,11 @@ def _complete(found: Mapping[str, Any] | None, kind: str) -> Check:
 
 
 def _shuffled(studied: Sequence[Studied], method: str) -> list[Check]:
-    compared = [pair.against_shuffled() for pair in studied if pair.shuffled is not None]
+    return against_shuffled([pair.against_shuffled() for pair in studied if pair.shuffled is not None], method)
+
+
+def against_shuffled(compared: Sequence[tuple[float, float]], method: str) -> list[Check]:
+    """A map must depend on what was learned: (rank correlation with the shuffled network's map, how much more complex that is) of each pair."""
     names = (f"{method} changes when the weights are shuffled", "maps of the shuffled network are more complex (Efficient MPRT)")
     if not compared:
         return [Check(name=name, passed=None, reason="an exported file has no weights to shuffle") for name in names]

@@ -76,7 +76,7 @@ def why(
     one = len(sample) == 1 and not sample.people
     checks = checks_of(studied, numbers, methods, asked, of_network=not one)
     if one:
-        checks.append(_from_card(asked_of))
+        checks.append(card_check(asked_of))
     return Explanation(
         name="why",
         question=f"Which pixels made {'these keypoints' if one else 'a keypoint'} be where {'they are' if one else 'it is'}?",
@@ -120,8 +120,8 @@ def _framed(asked: Witness, photo: str, box: Sequence[float] | None) -> Float[np
     return fit_aspect(box, asked.size, MARGIN)
 
 
-def _from_card(asked: Witness) -> Check:
-    """What many people have shown; one picture cannot."""
+def card_check(asked: Witness) -> Check:
+    """What many people have shown, which one picture cannot: the verdict that the network's card keeps."""
     kept = (asked.card.get("explanations") or {}).get("why")
     verdict = kept.get("verdict") if isinstance(kept, dict) else None
     return Check(

@@ -18,7 +18,7 @@ from glasspose.errors import InputError
 from glasspose.geometry import Matrix, crop_matrix, fit_aspect, scale_of, transform, warp
 from glasspose.images import load_image
 from glasspose.skeletons import Skeleton
-from glasspose.structures import Annotation
+from glasspose.structures import Annotation, Image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,13 +112,13 @@ def labels_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int,
     return _sample(people, skeleton, size, name, np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(people), *size, 3)), b"")
 
 
-def sample_of_picture(path: str, skeleton: Skeleton, box: Float[np.ndarray, " 4"], size: tuple[int, int]) -> Sample:
-    """One photograph in the crop that `predict` would use; no keypoint is labelled."""
-    image, matrix = load_image(path), crop_matrix(box, size)
+def sample_of_picture(picture: str | Image, skeleton: Skeleton, box: Float[np.ndarray, " 4"], size: tuple[int, int]) -> Sample:
+    """One photograph (a path, or its pixels) in the crop that `predict` would use; no keypoint is labelled."""
+    image, matrix = load_image(picture), crop_matrix(box, size)
     pixels = warp(image, matrix, size)[None]
     nothing = np.zeros((1, len(skeleton)), bool)
     return Sample(
-        name=path,
+        name=picture if isinstance(picture, str) else "one picture",
         sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
         skeleton=skeleton,
         pixels=pixels,
