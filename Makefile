@@ -14,7 +14,7 @@ TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist work
 # Properties that cost about a millisecond each.
 LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
 
-.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs docs-pictures pins clean
+.PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs docs-pictures page pins clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -104,6 +104,16 @@ docs-pictures: .venv/tools ## draw the pictures of README and docs again
 	$(BIN)/python docs/make.py
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/gallery.py
+
+PAGE_WEIGHTS ?= hourglass-tiny-lsp
+PAGE = src/glasspose/serving/page
+
+page: .venv/tools ## build the page with the network and the runtime that it brings to browsers; needs node
+	cd web && npm install
+	mkdir -p $(PAGE)/device
+	$(BIN)/glasspose export $(PAGE_WEIGHTS) --to onnx --flip-test --out $(PAGE)/device/pose.onnx
+	$(BIN)/python web/check.py $(PAGE_WEIGHTS) $(PAGE)/device
+	cd web && node build.mjs --device
 
 pins: .venv/uv ## write constraints.txt: versions to be tested together, without addresses
 	$(BIN)/uv pip compile pyproject.toml --group test --all-extras --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt

@@ -1,0 +1,4 @@
+declare const ORT_VERSION: string;
+declare const WORKER: string;
+declare const SHELL: string[];
+declare const SHELL_VERSION: string;
