@@ -42,7 +42,7 @@ def pictures(rng):
         (500, 3, 1.0),
         (120, 128, 1.0),
         (200, 188, 1.0),
-        (256, 192, 1.0),
+        (192, 144, 1.0),
     ):
         image = rng.integers(0, 256, (height, width, 3), np.uint8)
         middle = np.array([width, height, width, height]) * rng.uniform(0.3, 0.7)
