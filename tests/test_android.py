@@ -71,6 +71,7 @@ def report(jars, vectors, tmp_path_factory):
     return junit(jars, compiled(jars, CORE, tmp_path_factory.mktemp("classes")), vectors[0])
 
 
+@pytest.mark.slow
 def test_java_says_what_python_says(report):
     code, text = report
     assert code == 0, text
@@ -79,6 +80,7 @@ def test_java_says_what_python_says(report):
     assert counted >= 18
 
 
+@pytest.mark.slow
 def test_the_network_answers_javas_crops_as_pythons(report, vectors):
     path, made, predictor = vectors
     assert report[0] == 0
@@ -93,6 +95,7 @@ def test_the_network_answers_javas_crops_as_pythons(report, vectors):
     assert np.abs(scores.numpy() - heights).max() <= 1e-3
 
 
+@pytest.mark.slow
 def test_the_pictures_show_what_the_rules_tell_apart(vectors):
     """A portrait, nobody, and somebody whose legs are seen: else the Java tests compare nothing."""
     passes = vectors[1]["passes"]

@@ -57,7 +57,7 @@ def lively(model, codec, seed=0):
     return network
 
 
-@pytest.mark.parametrize("flip_test", [False, True])
+@pytest.mark.parametrize("flip_test", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_graph_of_every_codec_does_what_the_network_does(codec, flip_test, tmp_path):
     network = lively(BY_CODEC[codec], codec)

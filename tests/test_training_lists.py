@@ -54,6 +54,7 @@ def test_a_weight_of_two_is_the_person_twice_and_one_of_zero_is_nobody(tmp_path,
     assert not torch.allclose(weighted[1], other[1], rtol=1e-2, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_of_one_change_no_bit(tmp_path):
     go(tmp_path, "plain")
     go(tmp_path, "ones", weights=listing(tmp_path, [1.0] * 24))

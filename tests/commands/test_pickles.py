@@ -13,7 +13,8 @@ from hostile_for_tests import payloads, watched
 
 pytestmark = pytest.mark.usefixtures("one_thread", "elsewhere")
 
-OPENS_NO_FILE = {"bench", "demo", "doctor", "data download", "explain selftest"}
+OPENS_NO_FILE = {"bench", "demo", "doctor", "data download", "explain selftest", "serve"}
+"""The workers of `serve` open weights in processes of their own, by the loader that `predict` uses."""
 
 
 def weights(content, nano_weights, suffix):

@@ -91,6 +91,7 @@ def test_levels_stand_together_over_all_stacks():
     assert tuple(names) in subsets
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json(nano_weights, tmp_path):
     data = DrawnPeople(count=8, folder=tmp_path)
     one, same, other = (json.dumps(explain.skips(nano_weights, data, n=5, seed=seed).to_json()) for seed in (3, 3, 4))

@@ -124,6 +124,7 @@ def test_every_stack_is_judged_and_priced(nano_weights, tmp_path):
     assert "milliseconds" not in made[0].numbers()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json(nano_weights, tmp_path, monkeypatch):
     monkeypatch.setattr(probe_targets, "RANDOM", 3)
     data = DrawnPeople(count=50, folder=tmp_path)

@@ -96,6 +96,7 @@ def test_the_check_of_the_person_fails_where_the_pose_is_elsewhere():
     assert _checks(found, effects(found, sample))[2].passed is False
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json():
     asked, sample = subject(finder()), dotted(2)
     one, same, other = (json.dumps(explained(asked, sample, seed).to_json()) for seed in (3, 3, 4))
