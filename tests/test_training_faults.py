@@ -133,7 +133,7 @@ def test_one_bad_step_is_left_out_and_training_goes_on(tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path / "run")[1]["bad_steps"] == 0
 
 
-@pytest.mark.parametrize("processes", [(0, 2), pytest.param((1, 4), marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("processes", [pytest.param((0, 2), marks=pytest.mark.slow), pytest.param((1, 4), marks=pytest.mark.nightly)])
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_the_number_of_loading_processes_changes_no_bit(tmp_path, processes):
     recipe = nano_recipe(tmp_path)
@@ -167,7 +167,7 @@ class DyingOfTheBus(Dying):
     by = signal.SIGBUS
 
 
-@pytest.mark.parametrize("people", [Dying, DyingOfTheBus])
+@pytest.mark.parametrize("people", [Dying, pytest.param(DyingOfTheBus, marks=pytest.mark.slow)])
 def test_a_loading_process_that_dies_is_one_line_and_costs_one_epoch(tmp_path, monkeypatch, people):
     monkeypatch.chdir(tmp_path)
     go(tmp_path, "whole")

@@ -139,6 +139,7 @@ def test_limbs_that_point_anywhere_keep_their_length_in_the_mean_pose():
     assert arm > 0.1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json():
     asked, sample = subject(finder(copied=True)), dotted(3)
     one, same, other = (json.dumps(explained(asked, sample, seed).to_json()) for seed in (3, 3, 4))

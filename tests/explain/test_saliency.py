@@ -134,6 +134,7 @@ def test_the_three_verdicts(blob, chance, expected, verdict, far):
 
 
 @pytest.mark.usefixtures("coarse")
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json(nano_weights, tmp_path):
     data = DrawnPeople(count=6, folder=tmp_path)
     one, same, other = (json.dumps(explain.why(nano_weights, data, n=3, seed=seed, methods=("occlusion",)).to_json()) for seed in (3, 3, 4))

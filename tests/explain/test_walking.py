@@ -105,6 +105,7 @@ def test_nearest_people_are_people_with_all_keypoints(monkeypatch):
     assert target[rows[0].people[0]] < 0 < target[rows[0].people[-1]]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json(nano_weights, tmp_path, monkeypatch):
     monkeypatch.setattr(walk_probe, "RANDOM", 2)
     monkeypatch.setattr(walking, "SOURCES", 2)
