@@ -193,14 +193,16 @@ def _smoothed_window(heatmaps: Float[Tensor, "B K h w"], place: Int64[Tensor, "B
     """What `_window` shows of the maps after Gaussian smoothing, so that the log is close to a parabola, as DARK asks for.
 
     Never wider than one pixel: wider kernels reach past the border and pull keypoints near it away (0.05 px at 3 px inside for sigma 2).
-    Only the pixels that the window needs are smoothed.
+    Only the pixels that the window needs are smoothed, by sums in a fixed order: a matrix product's last bits depend on the company of a map.
     """
     sigma = min(sigma, 1.0)
     further = round(3 * sigma)
-    kernel = torch.exp(-0.5 * (torch.arange(-further, further + 1, device=heatmaps.device) / sigma) ** 2)
-    rows = [functional.pad(kernel / kernel.sum(), (i, 2 * reach - i)) for i in range(2 * reach + 1)]
-    band = torch.stack(rows)
-    return band @ _window(heatmaps, place, reach + further) @ band.T
+    kernel = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(-further, further + 1)]
+    near, count = _window(heatmaps, place, reach + further), 2 * reach + 1
+    taps = [(i, value / sum(kernel)) for i, value in enumerate(kernel)]
+    rows = sum((near[..., i : i + count, :] * value for i, value in taps[1:]), near[..., :count, :] * taps[0][1])
+    columns: Tensor = sum((rows[..., i : i + count] * value for i, value in taps[1:]), rows[..., :count] * taps[0][1])
+    return columns
 
 
 def _quarter_offset(near: Float[Tensor, "B K 3 3"], place: Int64[Tensor, "B K 2"], size: tuple[int, int]) -> Float[Tensor, "B K 2"]:
