@@ -5,12 +5,15 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 
 import pytest
 
 from dots_for_tests import FIGURE, dot_picture, moved
+from glasspose.serving import running
+from glasspose.serving.settings import Settings
 from mutated_images_for_tests import mutant
 from serving_for_tests import LEAK, TESTS, Connection, Service, ask, encoded, form, get, places, post, request, service
 from test_images import seeds
@@ -259,6 +262,12 @@ def test_s8_a_signal_while_the_network_is_loaded(tmp_path):
     begun = time.monotonic()
     assert made.stop(seconds=20) == 143
     assert time.monotonic() - begun < 15
+
+
+def test_whoever_is_told_that_the_service_listens_may_connect():
+    listening = running._listening(Settings(port=0))
+    with listening, socket.create_connection(listening.getsockname(), timeout=5):
+        pass
 
 
 def test_weights_that_are_none_end_the_service_in_one_line(tmp_path):

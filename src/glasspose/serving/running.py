@@ -135,6 +135,7 @@ def _listening(settings: Settings) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)  # so that what `announce` says is true: whoever reads it may connect
     except (OSError, OverflowError) as problem:
         listening.close()
         why = os.strerror(problem.errno) if isinstance(problem, OSError) and problem.errno and problem.errno > 0 else "no such address"
