@@ -14,6 +14,7 @@ import torch
 from glasspose import training
 from glasspose.checkpoint import load_checkpoint, load_weights
 from glasspose.codecs.heatmap import HeatmapCodec
+from glasspose.configs.augmentation import ELSEWHERE, Augmentation
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.training import AdamW, Plateau, RmsProp, Sgd, Step
 from glasspose.errors import TrainingError, UsageError
@@ -110,6 +111,19 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatch, 
     monkeypatch.undo()
     go(tmp_path, "stopped", ema=0.9, resume=True)
     assert fingerprint(tmp_path / "stopped") == fingerprint(tmp_path / "whole")
+
+
+def test_a_run_with_its_pack_on_the_device_goes_on_to_the_same_bits_too(tmp_path, monkeypatch):
+    views = Augmentation(**dict.fromkeys(ELSEWHERE, 0))
+    go(tmp_path, "whole", on_device=True, augmentation=views)
+    stop_at(monkeypatch, 3)
+    with pytest.raises(SystemExit):
+        go(tmp_path, "stopped", on_device=True, augmentation=views)
+    monkeypatch.undo()
+    go(tmp_path, "stopped", on_device=True, augmentation=views, resume=True)
+    assert fingerprint(tmp_path / "stopped") == fingerprint(tmp_path / "whole")
+    go(tmp_path, "host", augmentation=views)
+    assert fingerprint(tmp_path / "host") != fingerprint(tmp_path / "whole")
 
 
 def test_the_result_depends_on_the_seed_and_on_nothing_else(tmp_path):

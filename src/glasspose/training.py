@@ -5,7 +5,7 @@ the weights, the optimiser, the step, and the sums of the epoch under way.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from glasspose.curves import save_curves
 from glasspose.data import as_skeleton, read
 from glasspose.data.lists import weights_for
 from glasspose.data.loading import EpochSampler, PackedPeople, deaths_told, loader
+from glasspose.data.on_device import DeviceLoader
 from glasspose.data.packing import Pack, pack, pack_folder
 from glasspose.errors import TrainingError, UsageError
 from glasspose.files import clear_remains, write_atomically
@@ -156,7 +157,10 @@ def _loop(
         run.average.to(fabric.device)
     model, optimiser = fabric.setup(Learner(run.network), run.optimiser)
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)
-    batches = loader(samples, sampler, recipe.workers, pin=fabric.device.type == "cuda")
+    if recipe.on_device:
+        batches: Iterable[Batch] = DeviceLoader(samples, sampler, fabric.device)
+    else:
+        batches = loader(samples, sampler, recipe.workers, pin=fabric.device.type == "cuda")
     steps = len(sampler)
     log = Logbook(out, active=fabric.is_global_zero, start=run.epoch * steps + run.step, epochs=recipe.epochs, steps=steps)
     with Interrupts() as interrupts, deaths_told(), log:

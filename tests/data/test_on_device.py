@@ -6,9 +6,10 @@ from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.data import DrawnPeople
 from glasspose.configs.training import Packing
 from glasspose.data import read
-from glasspose.data.loading import PackedPeople, collate
-from glasspose.data.on_device import PackOnDevice
+from glasspose.data.loading import EpochSampler, PackedPeople, collate
+from glasspose.data.on_device import DeviceLoader, PackOnDevice
 from glasspose.data.packing import pack
+from glasspose.errors import MissingError
 from glasspose.geometry import transform
 
 CPU = torch.device("cpu")
@@ -21,10 +22,14 @@ def packed(tmp_path_factory):
     return pack(read(DrawnPeople(count=8, folder=folder / "drawn")), folder / "pack", Packing(size=64))
 
 
-@pytest.mark.parametrize("size", [(64, 64), (32, 32)])
+def on_device(packed, size=SIZE, augmentation=None, **options):
+    return PackOnDevice(PackedPeople([packed], size, augmentation, **options), CPU)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (32, 32), (64, 48), (48, 64)])
 def test_without_augmentation_it_gives_what_the_cpu_gives(packed, size):
     people = PackedPeople([packed], size)
-    plain, ours = collate([people[0, i] for i in range(8)]), PackOnDevice(packed, size, CPU).batch(torch.arange(8), 0, 0)
+    plain, ours = collate([people[0, i] for i in range(8)]), on_device(packed, size).batch(torch.arange(8), 0)
     assert (ours.images - plain.images).abs().mean() < 0.03  # a level is 0.017
     for name in ("keypoints", "image_to_input", "torso", "head"):
         assert getattr(ours, name) == pytest.approx(getattr(plain, name), abs=2e-3)
@@ -34,7 +39,7 @@ def test_without_augmentation_it_gives_what_the_cpu_gives(packed, size):
 
 def test_keypoints_stay_on_their_places_in_every_view(packed):
     """The matrix of each view maps the labels to the keypoints, left and right exchanged where it mirrors."""
-    batch = PackOnDevice(packed, SIZE, CPU, Augmentation(), seed=4).batch(torch.arange(8), 2, 3)
+    batch = on_device(packed, augmentation=Augmentation(), seed=4).batch(torch.arange(8), 2)
     mirrored = np.linalg.det(batch.image_to_input.numpy()[:, :, :2]) < 0
     assert 0 < mirrored.sum() < 8
     for i in range(8):
@@ -45,8 +50,8 @@ def test_keypoints_stay_on_their_places_in_every_view(packed):
 
 def test_pictures_are_moved_as_their_keypoints_are(packed):
     """What is seen at a keypoint's new place is what was at its old one."""
-    still = PackOnDevice(packed, SIZE, CPU).batch(torch.arange(8), 0, 0)
-    moved = PackOnDevice(packed, SIZE, CPU, Augmentation(colour=0, flip=1.0, rotation=40)).batch(torch.arange(8), 0, 1)
+    still = on_device(packed).batch(torch.arange(8), 0)
+    moved = on_device(packed, augmentation=Augmentation(colour=0, flip=1.0, rotation=40)).batch(torch.arange(8), 0)
     flip, near = list(packed.skeleton.flip), []
     for i in range(8):
         for k in range(14):
@@ -58,8 +63,37 @@ def test_pictures_are_moved_as_their_keypoints_are(packed):
     assert np.abs(near).mean() < 0.25
 
 
-def test_it_is_a_function_of_seed_epoch_and_step(packed):
-    people = PackOnDevice(packed, SIZE, CPU, Augmentation(), seed=4)
-    one, again, other = people.batch(torch.arange(4), 1, 2), people.batch(torch.arange(4), 1, 2), people.batch(torch.arange(4), 1, 3)
-    assert torch.equal(one.images, again.images)
+def test_a_view_is_a_function_of_seed_epoch_and_index(packed):
+    people = on_device(packed, augmentation=Augmentation(), seed=4)
+    one, other = people.batch(torch.arange(4), 1), people.batch(torch.arange(4), 2)
+    again = people.batch(torch.tensor([5, 2, 0]), 1)
+    assert torch.equal(one.images[[2, 0]], again.images[1:])
+    assert torch.equal(one.keypoints[[2, 0]], again.keypoints[1:])
     assert not torch.equal(one.images, other.images)
+    assert not torch.equal(one.images, on_device(packed, augmentation=Augmentation(), seed=5).batch(torch.arange(4), 1).images)
+
+
+def test_people_of_several_packs_and_chosen_ones_keep_their_labels_and_weights(packed):
+    known = (int(packed.image_ids[3]), int(packed.person_ids[3]))
+    people = PackedPeople([packed, packed], SIZE, chosen=[3, 1], weights={known: 0.25})
+    batch = PackOnDevice(people, CPU).batch(torch.arange(10), 0)
+    wanted = collate([people[0, i] for i in range(10)])
+    for name in ("keypoints", "labelled", "weight", "index"):
+        assert getattr(batch, name) == pytest.approx(getattr(wanted, name), abs=2e-3)
+    assert batch.weight.tolist() == [0.25] + [1] * 9
+
+
+def test_its_batches_are_those_of_the_sampler(packed):
+    sampler = EpochSampler(8, 4, rank=1, processes=2, shuffled=True, seed=3)
+    sampler.epoch = 2
+    batches = DeviceLoader(PackedPeople([packed], SIZE, Augmentation(), seed=3), sampler, CPU)
+    assert [batch.index.tolist() for batch in batches] == [[index for _, index in keys] for keys in sampler]
+
+
+def test_a_pack_that_does_not_fit_is_one_line(packed, monkeypatch):
+    def full(*shape, **options):
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr("glasspose.data.on_device.torch.empty", full)
+    with pytest.raises(MissingError, match=r"8 packed people take 0\.0 GiB on cpu"):
+        on_device(packed)

@@ -107,9 +107,9 @@ def _batches(folder: Path, how: str, options: Options) -> tuple[Iterator[Any], A
         sampler = EpochSampler(people, BATCH, shuffled=True)
         waiting = cycle([loader(PackedPeople([packed], (256, 256), ALIKE), sampler, WORKERS, pin=True)])
         return (batch.to("cuda") for epoch in waiting for batch in epoch), packed.skeleton
-    there = PackOnDevice(packed, (256, 256), torch.device("cuda"), ALIKE)
+    there = PackOnDevice(PackedPeople([packed], (256, 256), ALIKE), torch.device("cuda"))
     order = torch.arange(people).view(-1, BATCH)
-    return (there.batch(order[step % len(order)], 0, step) for step in count()), packed.skeleton
+    return (there.batch(order[step % len(order)], step // len(order)) for step in count()), packed.skeleton
 
 
 def _busy(step: Callable[[], None], steps: int) -> float:

@@ -24,6 +24,10 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+ELSEWHERE = ("wide", "close", "cut", "grey", "blur", "occlusion", "pad", "rotate_or_pad", "colour_steps")
+"""What is done to one picture after the other on the CPU, and not to a batch on the device."""
+
+
 class Augmentation(Config):
     """What changes from epoch to epoch. Every share is a probability; the documents' own recipes use scale 0.25 and rotation 30."""
 

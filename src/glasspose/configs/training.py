@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from glasspose.configs.augmentation import Augmentation
+from glasspose.configs.augmentation import ELSEWHERE, Augmentation
 from glasspose.configs.codecs import Codec, Heatmap
 from glasspose.configs.config import Config
 from glasspose.configs.data import Data
@@ -175,6 +175,9 @@ class Recipe(Config):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that prepare samples; the samples do not depend on it."""
+    on_device: bool = False
+    """Packs lie in the GPU's memory and views are made there, for a GPU that would wait for its samples: flip, rotation, scale, translation and
+    colour alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -189,6 +192,13 @@ class Recipe(Config):
     def _data_has_splits(self) -> "Recipe":
         if self.validation == self.data.split:
             raise ValueError(f"validation and training use the same split {self.data.split!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_made_on_the_device(self) -> "Recipe":
+        more = [f"augmentation.{name}" for name in ELSEWHERE if getattr(self.augmentation, name)]
+        if self.on_device and more:
+            raise ValueError(f"on_device makes no such views: set {', '.join(more)} to 0")
         return self
 
     @model_validator(mode="after")

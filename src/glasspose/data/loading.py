@@ -78,8 +78,13 @@ class PackedPeople(Dataset[dict[str, Any]]):
             "occluded": swapped(view, pack.skeleton, pack.occluded[place]),
             "torso": np.float32(pack.torso[place]),
             "head": np.float32(pack.head[place]),
-            "weight": self.weights[place] if which == 0 else np.float32(1),
+            "weight": self.weight(index),
         }
+
+    def weight(self, index: int) -> np.float32:
+        """How much somebody counts in the loss."""
+        which, place = self.places[max(index, 0)]
+        return np.float32(self.weights[place] if which == 0 else 1)
 
 
 class PicturedPeople(Dataset[dict[str, Any]]):

@@ -15,6 +15,8 @@ from glasspose.skeletons import Skeleton
 Crop = UInt8[np.ndarray, "H W 3"]
 
 _HEAD_AND_SHOULDERS = ("head", "neck", "nose", "eye", "ear", "shoulder", "thorax")
+TURNED = 0.6
+"""Share of the views that are turned at all."""
 FEWEST_PIXELS = 64
 """No close view is narrower than so many pixels of the picture: nobody could tell what is in it."""
 
@@ -120,7 +122,7 @@ def _padded_or_turned(box: Box, options: Augmentation, rng: np.random.Generator)
 
 def _rotation(options: Augmentation, rng: np.random.Generator) -> float:
     turn = float(np.clip(rng.normal(0, options.rotation / 2), -options.rotation, options.rotation))
-    return turn if rng.random() < 0.6 else 0.0
+    return turn if rng.random() < TURNED else 0.0
 
 
 def _cut(image: Crop, keypoints: Float[np.ndarray, "K 2"], labelled: Bool[np.ndarray, " K"], rng: np.random.Generator) -> Bool[np.ndarray, " K"]:
