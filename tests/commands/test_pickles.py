@@ -69,9 +69,9 @@ COMMANDS |= {
 }
 
 
-def takes(number, command):
-    """Questions all open weights in the same way, so each of them gets every fourth payload."""
-    return not command.startswith("explain") or (number + list(COMMANDS).index(command)) % 4 == 0
+def takes(number, command, every):
+    """Whether a command gets a payload: one of `every`. Questions all open weights in the same way and get a quarter of those."""
+    return (number + list(COMMANDS).index(command)) % (4 * every if command.startswith("explain") else every) == 0
 
 
 @pytest.fixture
@@ -102,13 +102,14 @@ def test_the_eye_sees_what_a_pickle_does(tmp_path):
     assert (tmp_path / "executed").exists()
 
 
-def test_no_verb_executes_a_pickle(told, warm, nano_weights, tmp_path):
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_verb_executes_a_pickle(told, warm, nano_weights, tmp_path, every):
     canary = tmp_path / "executed"
     given = dict(payloads(canary))
     assert len(given) >= 40
     answers = 0
     for number, (name, content) in enumerate(given.items()):
-        for command, make in ((command, make) for command, make in COMMANDS.items() if takes(number, command)):
+        for command, make in ((command, make) for command, make in COMMANDS.items() if takes(number, command, every)):
             arguments = make(content, nano_weights)
             with watched() as seen:
                 code, _, err = told(*arguments)
@@ -117,4 +118,4 @@ def test_no_verb_executes_a_pickle(told, warm, nano_weights, tmp_path):
             assert code in (2, 5), (name, command, code, err)
             answers += 1
     print(f"{len(given)} payloads, {answers} commands, nothing executed")
-    assert answers > 16 * len(given)
+    assert answers > 16 * len(given) / every
