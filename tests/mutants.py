@@ -190,8 +190,8 @@ MUTANTS = [
     Mutant(
         "weights: a giant costs nothing",
         "checkpoint.py",
-        'with torch.device("meta"):',
-        'with torch.device("cpu"):',
+        'with torch.device("meta"), _Unfilled():',
+        'with torch.device("cpu"), _Unfilled():',
         "test_checkpoint.py::test_a_card_that_describes_a_giant_costs_no_memory",
     ),
     Mutant("image: pixels", "images.py", "if width * height > limits.pixels:", "if False:", "test_images.py::test_the_limit_of_pixels_is_exact"),

@@ -7,8 +7,8 @@ it, if it is whole, is kept as `previous.ckpt`, so that at every moment one of t
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import safetensors.torch
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from glasspose.configs.codecs import Codec
 from glasspose.configs.models import Model
@@ -153,7 +154,7 @@ def load_weights(name: str | Path) -> tuple[PoseNetwork, dict[str, Any]]:
         tensors = safetensors.torch.load(payload)
     except (OSError, SafetensorError, ValueError) as problem:
         raise WeightsError(f"{path.name} cannot be read as safetensors ({type(problem).__name__})", "Fetch it again") from None
-    with torch.device("meta"):  # a card that describes a giant costs no memory
+    with shapes_alone():
         _check_fit(described_network(card, path.name), tensors, path.name)
     network = described_network(card, path.name)
     fill(network, tensors, path.name)
@@ -220,6 +221,22 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or card.get("format") != "glasspose.weights" or card.get("version") != 1:
         raise WeightsError(f"{path.name} is not a card of glasspose weights, version 1", "Use the version of glasspose that wrote it")
     return {"name": path.stem, **card}
+
+
+class _Unfilled(TorchFunctionMode):
+    """Tensors on the meta device take no normal numbers: torch would import its compiler, three seconds, to draw none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, nn.init.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Networks made in it have shapes and no numbers, so that a card that describes a giant costs no memory."""
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 def described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:

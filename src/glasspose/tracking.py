@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 
 from glasspose.errors import UsageError
 from glasspose.skeletons import Skeleton
@@ -171,6 +170,8 @@ class Tracker:
 
     def _assigned(self, poses: Poses, time: float) -> list[_Track]:
         """The track of each person, new where none is similar; the other tracks miss a frame."""
+        from scipy.optimize import linear_sum_assignment  # half a second, for videos alone
+
         similar = similarities(self._tracks, poses, time)
         similar[similar < self.similarity] = 0.0
         pairs = [(int(t), int(n)) for t, n in zip(*linear_sum_assignment(similar, maximize=True), strict=True) if similar[t, n] > 0]

@@ -86,3 +86,23 @@ def test_the_version_is_told(told):
     code, out, _ = told("--version")
     assert code == 0
     assert re.fullmatch(r"\d+\.\d+\.\d+", out.strip())
+
+
+PREDICTS = """
+import sys
+from glasspose.__main__ import main
+try:
+    main(["predict", sys.argv[1], "--out", "found"])
+except SystemExit as ended:
+    assert not ended.code
+print(sorted({"torch._dynamo", "scipy.optimize", "matplotlib", "timm", "onnxruntime"} & set(sys.modules)))
+"""
+
+
+def test_predicting_one_picture_imports_no_compiler_and_no_statistics():
+    """Each costs a user seconds of waiting."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "GLASSPOSE_CACHE": "cache"}
+    words = [sys.executable, "-c", PREDICTS, str(ROOT / "docs/images/portrait.jpg")]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert Path("found/portrait.pose.json").exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from glasspose.checkpoint import LARGEST_CARD, bounded, described_network
+from glasspose.checkpoint import LARGEST_CARD, bounded, described_network, shapes_alone
 from glasspose.codecs import build_codec
 from glasspose.engines.modules import PictureModel
 from glasspose.engines.packages import optional
@@ -64,7 +64,7 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
 
 def _around(session: Session, card: dict[str, Any], called: str) -> PoseNetwork:
     """The card's network without its weights, the session in their place."""
-    with torch.device("meta"):  # a card that describes a giant costs no memory
+    with shapes_alone():
         network = described_network(card, called).eval()
         raw = network.model(torch.zeros(1, 3, *network.input_size))
     network.codec = build_codec(network.codec_config, network.skeleton, network.input_size)

@@ -7,6 +7,3 @@ from glasspose import prediction
 from glasspose.serving import answering, worker
 
 __all__ = ["answering", "np", "prediction", "torch", "worker"]
-
-with torch.device("meta"):
-    torch.empty(1).normal_()  # weights are loaded through such numbers, whose first use imports for seconds
