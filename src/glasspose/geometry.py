@@ -93,8 +93,10 @@ PADDING = (124, 116, 104)
 """What lies outside a picture: the mean colour of photographs (ImageNet), which normalisation takes to about zero."""
 
 
-def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Matrix, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture through an affine matrix, on a canvas of `size` (height, width); `PADDING` where it has no pixels.
+def warp(
+    image: UInt8[np.ndarray, "H W 3"], matrix: Matrix, size: tuple[int, int], padding: tuple[int, int, int] = PADDING
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture through an affine matrix, on a canvas of `size` (height, width); `padding` where it has no pixels.
 
     Where the matrix shrinks by two or more, whole pixels are averaged first, so that fine patterns do not alias.
     """
@@ -103,5 +105,5 @@ def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Matrix, size: tuple[int, int
         small = (max(1, -(-image.shape[0] // shrink)), max(1, -(-image.shape[1] // shrink)))
         matrix = compose(matrix, invert(resize_matrix(image.shape[:2], small)))
         image = cv2.resize(image, small[::-1], interpolation=cv2.INTER_AREA)
-    warped: np.ndarray = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=PADDING)
+    warped: np.ndarray = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=padding)
     return warped

@@ -99,6 +99,19 @@ def test_the_four_indices_of_known_maps():
     assert other["RI"] > 20
 
 
+def test_mass_on_the_person_is_counted_in_the_mask_where_there_is_one():
+    keypoints = np.array([[2.0, 2.0], [9.0, 9.0]])
+    mask = np.zeros(SIZE, bool)
+    mask[:, 6:9] = True
+    half = np.where(mask, 1.0, 0.0)
+    half[:, :3] = 1.0
+    found = pose_indices(half, keypoints, 0, 2.0, mask)
+    assert found["FI"] == pytest.approx(0.5 / mask.mean())
+    boxed = pose_indices(half, keypoints, 0, 2.0)
+    assert {name: found[name] for name in ("DI", "LI", "RI")} == {name: boxed[name] for name in ("DI", "LI", "RI")}
+    assert boxed["FI"] != pytest.approx(found["FI"])
+
+
 def test_complexity_is_the_entropy_of_a_histogram():
     values = torch.from_numpy(np.random.default_rng(0).normal(size=SIZE))
     counts = np.histogram(values.numpy(), 100)[0]

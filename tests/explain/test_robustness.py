@@ -2,13 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from masked_for_tests import people
 
 from glasspose.__main__ import main
 from glasspose.explain import cues
 from glasspose.explain.cues import CUES
 from glasspose.explain.explanation import Verdict
-from glasspose.explain.hand_wired import dotted, finder, placer, sided
-from glasspose.explain.robustness import _checks, effects, explained, monotone, selftest_stress, stressed
+from glasspose.explain.hand_wired import SIDED, dotted, finder, placer, sided
+from glasspose.explain.robustness import HULL, _checks, effects, explained, monotone, selftest_stress, stress, stressed
+from glasspose.explain.sample import draw_sample, whose
 from glasspose.explain.subject import silent, subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -94,6 +96,38 @@ def test_the_check_of_the_person_fails_where_the_pose_is_elsewhere():
     found = stressed(subject(placer()), sample, 0, silent)
     assert found.holds == 0
     assert _checks(found, effects(found, sample))[2].passed is False
+
+
+@pytest.mark.parametrize(
+    ("masked", "told"),
+    [
+        (3, "the mask in the labels (3 of 3 people)"),
+        (1, f"the mask in the labels (1 of 3 people) or {HULL} (2 of 3 people)"),
+        (0, f"{HULL} (3 of 3 people)"),
+    ],
+)
+def test_it_says_by_what_people_are_told_from_the_background(masked, told):
+    assert whose(masked, 3, HULL) == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hulls", [1, 0])
+def test_text_numbers_and_captions_say_who_has_a_mask(tmp_path, hulls):
+    made = stress(placer(), people(tmp_path, (True, not hulls)))
+    told = f"The person is {whose(2 - hulls, 2, HULL)}."
+    assert made.answer.endswith(told)
+    assert made.numbers["people_by"] == {"mask": 2 - hulls, "hull": hulls}
+    assert [figure.caption.endswith(told) for figure in made.figures] == [True] * 3
+    assert told == f"The person is {made.provenance.asked['person']}."
+    assert any("masks would show of 1 people" in limit for limit in made.limits) == bool(hulls)
+
+
+def test_occluded_keypoints_need_not_lie_on_a_mask(tmp_path):
+    sample = draw_sample(people(tmp_path), SIDED, (96, 96), 2, masks=True)
+    sample.keypoints[:, 0] = 3.0
+    assert stressed(subject(placer()), sample, 0, silent).holds == 0.75
+    sample.occluded[:, 0] = True
+    assert stressed(subject(placer()), sample, 0, silent).holds == 1
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from masked_for_tests import people
 
 from glasspose import explain
 from glasspose.__main__ import main
@@ -17,6 +18,7 @@ from glasspose.explain import saliency
 from glasspose.explain.evidence import METHODS
 from glasspose.explain.explanation import NotApplicableError, Verdict
 from glasspose.explain.faithfulness_checks import checks_of, verdict_of
+from glasspose.explain.hand_wired import placer
 from glasspose.explain.known_answers import DOTS, hand_wired
 from glasspose.explain.sample import Sample
 from glasspose.explain.studying import Studied
@@ -103,6 +105,18 @@ def test_on_an_untrained_network_no_method_is_told_apart_from_its_shuffled_self_
     """Nothing was learned, so the map of the shuffled network is as good; deletion may still be right about what the network does."""
     made = explain.why(nano_weights, DrawnPeople(count=4, folder=tmp_path), n=4, methods=("occlusion",))
     assert made.verdict == Verdict.NOT_FAITHFUL
+
+
+@pytest.mark.usefixtures("coarse")
+def test_fi_goes_by_masks_where_there_are_some_and_says_so(tmp_path):
+    made, without = (explain.why(placer(), people(tmp_path, outlined), n=2, methods=("occlusion",)) for outlined in ((True, False), (False, False)))
+    assert made.numbers["people_by"] == {"mask": 1, "box": 1}
+    told = "the mask in the labels (1 of 2 people) or the box of the predicted keypoints (1 of 2 people)"
+    assert made.provenance.asked["person"] == told
+    assert told in made.tables[1].caption
+    assert without.numbers["people_by"] == {"mask": 0, "box": 2}
+    ours, theirs = (explanation.numbers["indices"]["FI"] for explanation in (made, without))
+    assert ours["of_centre_blob"] != pytest.approx(theirs["of_centre_blob"])
 
 
 def won(low, high):
@@ -206,7 +220,7 @@ def test_the_command_on_a_dataset(nano_weights, tmp_path, monkeypatch, capsys):
     assert "NOT FAITHFUL" in printed
     assert "Half of the evidence for a keypoint lies within" in printed
     made = sorted(path.name for path in (tmp_path / "glasspose-out/explain").iterdir())
-    assert made == ["why-curves.png", "why-keypoints.png", "why-methods.csv", "why-side-by-side.png", "why.json"]
+    assert made == ["why-curves.png", "why-indices.csv", "why-keypoints.png", "why-methods.csv", "why-side-by-side.png", "why.json"]
 
 
 def test_the_command_wants_a_photograph_or_a_dataset(nano_weights, capsys):

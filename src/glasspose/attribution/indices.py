@@ -49,12 +49,19 @@ def disc(size: tuple[int, int], place: Float[np.ndarray, " 2"], radius: float) -
     return np.asarray(np.hypot(columns - place[0], rows - place[1]) <= radius)
 
 
-def pose_indices(values: Float[np.ndarray, "H W"], keypoints: Float[np.ndarray, "K 2"], k: int, radius: float) -> dict[str, float]:
-    """DI, FI, LI and RI of keypoint k's map. The person is the box of the predicted keypoints, for want of a mask; a keypoint is a disc."""
-    size = (values.shape[0], values.shape[1])
+def around(keypoints: Float[np.ndarray, "K 2"], radius: float, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    """The box of the predicted keypoints, which stands in for a person without a mask."""
     (left, top), (right, bottom) = keypoints.min(0) - radius, keypoints.max(0) + radius
     rows, columns = np.indices(size)
-    person = (rows >= top) & (rows <= bottom) & (columns >= left) & (columns <= right)
+    return np.asarray((rows >= top) & (rows <= bottom) & (columns >= left) & (columns <= right))
+
+
+def pose_indices(
+    values: Float[np.ndarray, "H W"], keypoints: Float[np.ndarray, "K 2"], k: int, radius: float, mask: Bool[np.ndarray, "H W"] | None = None
+) -> dict[str, float]:
+    """DI, FI, LI and RI of keypoint k's map. The person is `mask`, or else the box of the predicted keypoints; a keypoint is a disc."""
+    size = (values.shape[0], values.shape[1])
+    person = around(keypoints, radius, size) if mask is None else mask
     own = disc(size, keypoints[k], radius)
     others = [disc(size, place, radius) & ~own for j, place in enumerate(keypoints) if j != k]
     return {

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from glasspose.configs.data import Coco, Data
 from glasspose.data import read
 from glasspose.data.coco import Fault, Severity, survey_coco
+from glasspose.data.outlines import outline_faults
 from glasspose.errors import ImageError
 from glasspose.geometry import inside
 from glasspose.images import load_image
@@ -83,7 +84,10 @@ def everybody(data: Dataset | Data) -> tuple[Dataset, list[Fault]]:
     """A dataset, also with the people whom the reader would leave out for lack of keypoints, and what is wrong with its file."""
     if isinstance(data, Dataset):
         return data, []
-    return survey_coco(data.model_copy(update={"minimum_keypoints": 0})) if isinstance(data, Coco) else (read(data), [])
+    if not isinstance(data, Coco):
+        return read(data), []
+    dataset, faults = survey_coco(data.model_copy(update={"minimum_keypoints": 0}))
+    return dataset, [*faults, *outline_faults(data)]
 
 
 def look(path: Path) -> tuple[int, int] | ImageError:

@@ -67,17 +67,17 @@ def read_coco(config: Coco) -> Dataset:
     errors = [fault for fault in faults if fault.severity == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more: `glasspose data check` lists them)" if len(errors) > 1 else ""
-        raise AnnotationError(f"{_path(config)}: {errors[0].where}: {errors[0].detail}{more}", errors[0].remedy)
+        raise AnnotationError(f"{path_of(config)}: {errors[0].where}: {errors[0].detail}{more}", errors[0].remedy)
     if not dataset.annotations:
         remedy = "Lower --data.minimum-keypoints or --data.minimum-area, or name another file"
-        raise AnnotationError(f"{_path(config)}: nobody has {config.minimum_keypoints} labelled keypoints", remedy)
+        raise AnnotationError(f"{path_of(config)}: nobody has {config.minimum_keypoints} labelled keypoints", remedy)
     return dataset
 
 
 def survey_coco(config: Coco) -> tuple[Dataset, list[Fault]]:
     """The people that can be used, and everything that is wrong with the file's entries. AnnotationError where the file as a whole is unusable."""
-    path = _path(config)
-    document = _document(path)
+    path = path_of(config)
+    document = document_of(path)
     skeleton, categories = _categories(path, document["categories"], config)
     images, faults = _images(document["images"])
     entries = document["annotations"]
@@ -99,11 +99,12 @@ def survey_coco(config: Coco) -> tuple[Dataset, list[Fault]]:
     return Dataset(name=f"coco/{config.split}", skeleton=skeleton, annotations=_people(sound, file, config)), faults
 
 
-def _path(config: Coco) -> Path:
+def path_of(config: Coco) -> Path:
+    """Of the annotation file of a split."""
     return config.root / config.annotations.replace("{split}", config.split)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def document_of(path: Path) -> dict[str, Any]:
     """The file's JSON with its three lists in place."""
     try:
         document = json.loads(path.read_bytes())
@@ -179,7 +180,7 @@ def _wrong_keypoints(entry: Entry, file: _File) -> str:
     values = entry.get("keypoints")
     if values is None:
         return ""
-    if not _are_numbers(values, 3 * len(file.skeleton)):
+    if not are_numbers(values, 3 * len(file.skeleton)):
         return f"`keypoints` is not a list of {3 * len(file.skeleton)} finite numbers"
     if not set(values[2::3]) <= {0, 1, 2}:
         return "a keypoint's flag is not 0, 1 or 2"
@@ -191,14 +192,14 @@ def _wrong_box(entry: Entry, file: _File) -> str:
     box = entry.get("bbox")
     if box is None:
         return ""
-    if not _are_numbers(box, 4):
+    if not are_numbers(box, 4):
         return "`bbox` is not a list of 4 finite numbers"
     return f"`bbox` has a negative side: {box}" if min(box[2:]) < 0 else ""
 
 
 def _wrong_area(entry: Entry, file: _File) -> str:
     area = _area(entry)
-    return "" if _are_numbers([area], 1) and area >= 0 else f"`area` is {entry['area']!r:.40}"
+    return "" if are_numbers([area], 1) and area >= 0 else f"`area` is {entry['area']!r:.40}"
 
 
 def _wrong_count(entry: Entry, file: _File) -> str:
@@ -240,7 +241,7 @@ def _faults(entry: Any, place: int, file: _File) -> list[Fault]:
     return []
 
 
-def _are_numbers(values: Any, count: int) -> bool:
+def are_numbers(values: Any, count: int) -> bool:
     """A list of finite numbers of a pixel's size. Only the sum shows a NaN to be there, and only after the range has kept it from overflowing."""
     return (
         type(values) is list
@@ -254,7 +255,7 @@ def _are_numbers(values: Any, count: int) -> bool:
 def _area(entry: Entry) -> Any:
     """The area as written, 0 where it is not; some tools write a list of the areas of the outline's parts."""
     area = entry.get("area", 0.0)
-    return sum(area) if type(area) is list and area and _are_numbers(area, len(area)) else area if area is not None else 0.0
+    return sum(area) if type(area) is list and area and are_numbers(area, len(area)) else area if area is not None else 0.0
 
 
 def _people(entries: Sequence[Entry], file: _File, config: Coco) -> list[Annotation]:

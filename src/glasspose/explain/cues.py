@@ -1,7 +1,7 @@
 """What `explain stress` changes, one thing at a time and at growing doses.
 
-The person is where the network itself sees one: the hull of its own keypoints, grown. That is weaker than a mask of the person: some
-background lies inside, and hands and hair may lie outside. Dose 0 gives the picture back bit for bit. Letters: H W input, K keypoints.
+The person is the mask in the labels, where they have one. Elsewhere it is where the network itself sees one: the hull of its own keypoints,
+grown; some background lies inside, and hands and hair may lie outside. Dose 0 gives the picture back bit for bit. Letters: H W input, K keypoints.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ class Scene:
     other: Image
     """Another picture of the sample."""
     person: Float[np.ndarray, "H W 1"]
-    """1 where the network's own pose says that there is a person."""
+    """1 where the person is: 0 or 1 by a mask, soft at the edge by the network's own pose."""
     photograph: Path | None
     """What the picture was cut out of, where there is a file of it."""
     image_to_input: Matrix
@@ -88,19 +88,24 @@ CUES: Mapping[str, Cue] = {
 
 
 def scene(sample: Sample, i: int, other: int, keypoints: Float[np.ndarray, "K 2"], seed: int) -> Scene:
-    """A picture of the sample with the place of the person in it, by the network's own keypoints."""
-    size = sample.size
-    hull = filled(keypoints, size, GROWN * float(np.sqrt(areas(keypoints[None])[0]))).astype(np.float32)
+    """A picture of the sample with the place of the person in it, by the mask or else by the network's own keypoints."""
+    mask = sample.mask(i)
     photograph = sample.people[i].image if len(sample.people) and sample.people[i].image.is_file() else None
     return Scene(
         pixels=sample.pixels[i],
         other=sample.pixels[other],
-        person=cv2.GaussianBlur(hull, (0, 0), 0.008 * size[0])[..., None],
+        person=_grown_hull(keypoints, sample.size) if mask is None else mask[..., None].astype(np.float32),
         photograph=photograph,
         image_to_input=sample.image_to_input[i],
         sign=1.0 if np.random.default_rng((seed, i, 7)).random() < 0.5 else -1.0,
         seed=(seed, i),
     )
+
+
+def _grown_hull(keypoints: Float[np.ndarray, "K 2"], size: tuple[int, int]) -> Float[np.ndarray, "H W 1"]:
+    hull = filled(keypoints, size, GROWN * float(np.sqrt(areas(keypoints[None])[0]))).astype(np.float32)
+    found: np.ndarray = cv2.GaussianBlur(hull, (0, 0), 0.008 * size[0])[..., None]
+    return found
 
 
 def variants(of: Scene) -> Iterator[Variant]:

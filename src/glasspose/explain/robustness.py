@@ -20,7 +20,7 @@ from glasspose.data.loading import normalise
 from glasspose.explain.cues import CUES, GROWN, Scene, Variant, scene, variants, varied
 from glasspose.explain.explanation import Check, Explanation, Table
 from glasspose.explain.robustness_figures import figures
-from glasspose.explain.sample import Sample, draw_sample
+from glasspose.explain.sample import Sample, draw_sample, whose
 from glasspose.explain.subject import Progress, Subject, Told, judged, silent, subject
 from glasspose.explain.tolerance import agreement, areas, named
 from glasspose.geometry import inside, invert, transform
@@ -33,7 +33,7 @@ HOLDS = 0.8
 """So many labelled keypoints must lie where the person is held to be, or "background" means something else."""
 ELSEWHERE = 0.5
 """Below this agreement a keypoint lies elsewhere."""
-PERSON = f"hull of the predicted pose, grown by {GROWN} of its scale"
+HULL = f"the hull of the predicted pose, grown by {GROWN} of its scale"
 TRIED = 4
 """On so many people all doses of 0 are tried."""
 
@@ -55,7 +55,21 @@ class Stressed:
     untouched: float
     """By how many pixels keypoints, or by how many levels pixels, change at dose 0."""
     holds: float | None
-    """The share of labelled keypoints that lie where the person is held to be."""
+    """The share of labelled keypoints that lie where the person is held to be; of people with a mask, the visible ones."""
+    masked: int
+    """How many people were told from the background by a labelled mask."""
+
+    @property
+    def person(self) -> str:
+        """By what people were told from the background."""
+        return whose(self.masked, len(self.places), HULL)
+
+    @property
+    def untold(self) -> list[str]:
+        """What it does not show for lack of masks."""
+        hulls = len(self.places) - self.masked
+        told = f"what masks would show of {hulls} people: there the person is the grown hull of the predicted pose, with some background in it"
+        return [told] if hulls else []
 
     def per_person(self, values: np.ndarray) -> Float[np.ndarray, "N V"]:
         """Means over a person's keypoints that count."""
@@ -66,7 +80,7 @@ class Stressed:
 def stress(weights: str | Path | PoseNetwork, data: Data, *, n: int = 200, seed: int = 0, progress: Progress = silent) -> Explanation:
     """Change background, colour, texture, framing and quality of the pictures, one at a time, and see what breaks. 48 forward passes a person."""
     asked = subject(weights)
-    return explained(asked, draw_sample(data, asked.skeleton, asked.size, n, seed), seed, progress)
+    return explained(asked, draw_sample(data, asked.skeleton, asked.size, n, seed, masks=True), seed, progress)
 
 
 def explained(asked: Subject, sample: Sample, seed: int = 0, progress: Progress = silent) -> Explanation:
@@ -79,20 +93,21 @@ def explained(asked: Subject, sample: Sample, seed: int = 0, progress: Progress 
         "reliance": [{"cue": row["cue"], "family": row["family"], **{k: row[k] for k in row if k.startswith("lost_agreement")}} for row in ranked],
         "first": ahead,
         "effects": rows,
+        "people_by": {"mask": found.masked, "hull": len(sample) - found.masked},
         "left_right_inversion_when_mirrored": next((r["inverted"] for r in rows if r["cue"] == "flip"), None),
     }
     return Explanation(
         name="stress",
         question="Which cue, when it is changed, breaks the network?",
-        answer=_answer(ranked, ahead, rows),
+        answer=f"{_answer(ranked, ahead, rows)} The person is {found.person}.",
         checks=_checks(found, rows),
         numbers=numbers,
-        provenance=asked.provenance(sample, seed, cues=list(CUES), person=PERSON, tolerance=named(asked.skeleton)),
+        provenance=asked.provenance(sample, seed, cues=list(CUES), person=found.person, tolerance=named(asked.skeleton)),
         figures=figures(found, rows, ranked, sample, asked, seed),
         tables=[_reliance_table(ranked), _effects_table(rows)],
         limits=(
             "how much the network relies on a cue in general: doses of different cues are not equally strong, and the ranking is of these doses",
-            "what masks of the people would show: the person is the grown hull of the predicted pose, with some background in it",
+            *found.untold,
             "whether an answer is right: agreement is with the network's own answer; only the PCK columns look at labels",
             "scores comparable with ImageNet-C or PoseBench: kinds and order of the corruptions are theirs, the constants are not",
         ),
@@ -123,6 +138,7 @@ def stressed(asked: Subject, sample: Sample, seed: int, progress: Progress) -> S
         inverted=inverted,
         untouched=untouched,
         holds=float(held.mean()) if len(held) else None,
+        masked=sum(sample.mask(i) is not None for i in range(len(sample))),
     )
 
 
@@ -132,7 +148,10 @@ def _touched(seen: Scene) -> float:
 
 
 def _held(seen: Scene, sample: Sample, i: int) -> Bool[np.ndarray, " M"]:
-    points = sample.keypoints[i][sample.labelled[i] & inside(sample.keypoints[i], sample.size)]
+    asked = sample.labelled[i] & inside(sample.keypoints[i], sample.size)
+    if sample.mask(i) is not None:
+        asked = asked & ~sample.occluded[i]
+    points = sample.keypoints[i][asked]
     x, y = points.round().astype(int).clip(0, [sample.size[1] - 1, sample.size[0] - 1]).T
     found: np.ndarray = seen.person[y, x, 0] > 0.5
     return found

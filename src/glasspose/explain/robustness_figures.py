@@ -1,6 +1,7 @@
 """The figures of `explain stress`: what each dose costs, the cues in order, and the people who suffered most."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -28,7 +29,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 def figures(found: "Stressed", rows: Rows, ranked: Rows, sample: Sample, asked: Subject, seed: int) -> list[Figure]:
     """All of them."""
-    return [_ranks(ranked, len(sample)), _doses(rows, len(sample)), _worst(found, ranked, sample, asked, seed)]
+    drawn = [_ranks(ranked, len(sample)), _doses(rows, len(sample)), _worst(found, ranked, sample, asked, seed)]
+    return [replace(figure, caption=f"{figure.caption} The person is {found.person}.") for figure in drawn]
 
 
 def _ranks(ranked: Rows, n: int) -> Figure:

@@ -23,7 +23,7 @@ from glasspose.explain.evidence import METHODS, TOLERANCES
 from glasspose.explain.explanation import Check, Explanation, Table, Verdict
 from glasspose.explain.faithfulness_checks import checks_of, verdict_of
 from glasspose.explain.saliency_figures import figures
-from glasspose.explain.sample import Sample, draw_sample, sample_of_picture
+from glasspose.explain.sample import Sample, draw_sample, sample_of_picture, whose
 from glasspose.explain.studying import RIVALS, Asked, Studied, ask, chosen, study
 from glasspose.explain.subject import Progress, silent
 from glasspose.explain.verdicts import kept_verdict
@@ -38,6 +38,8 @@ FEWER = 6
 """So many pairs are asked about by the methods after the first, which may be dear, and by the first of the network with shuffled weights."""
 RADIUS = 0.06
 """Of a keypoint, in shares of the input's height, where the mass of evidence is described."""
+
+BOX = "the box of the predicted keypoints"
 
 
 def why(
@@ -74,6 +76,7 @@ def why(
         progress(done, len(pairs))
     numbers = _numbers(asked, studied, methods)
     one = len(sample) == 1 and not sample.people
+    person = whose(*_masked(asked, studied), BOX)
     checks = checks_of(studied, numbers, methods, asked, of_network=not one)
     if one:
         checks.append(card_check(asked_of))
@@ -84,10 +87,16 @@ def why(
         checks=checks,
         numbers=numbers,
         provenance=asked_of.provenance(
-            sample, seed, target=target, methods=list(methods), fills=list(FILLS), starts=["blur", "grey", "others"], fractions=list(FRACTIONS)
+            *(sample, seed),
+            target=target,
+            methods=list(methods),
+            fills=list(FILLS),
+            starts=["blur", "grey", "others"],
+            fractions=list(FRACTIONS),
+            person=person,
         ),
         figures=figures(asked, studied, methods),
-        tables=[_table(numbers, methods)],
+        tables=[_table(numbers, methods), _indices_table(numbers, person)],
         limits=(
             "what the network would do with pictures like those that it was trained on: every fill is something that no photograph shows",
             "reasons that are in several places at once: hiding one of them changes nothing (ask with --methods rise)",
@@ -100,7 +109,7 @@ def _sample(asked: Witness, data: Any, n: int, seed: int, box: Sequence[float] |
     if isinstance(data, Sample):
         return data
     if isinstance(data, Config):
-        return draw_sample(data, asked.skeleton, asked.size, n, seed)  # type: ignore[arg-type]
+        return draw_sample(data, asked.skeleton, asked.size, n, seed, masks=True)  # type: ignore[arg-type]
     if not isinstance(data, str | Path):
         raise UsageError("nothing to look at", "Name a photograph, or a dataset with --data.kind")
     return sample_of_picture(str(data), asked.skeleton, _framed(asked, str(data), box), asked.size)
@@ -156,6 +165,8 @@ def _numbers(asked: Asked, studied: Sequence[Studied], methods: Sequence[str]) -
     }
     numbers["pointing"] = mean([float(pointing(pair.main, pair.keypoints[pair.k], RADIUS * asked.sample.size[0])) for pair in studied])
     numbers["indices"] = _indices(asked, studied, mean)
+    masked, people = _masked(asked, studied)
+    numbers["people_by"] = {"mask": masked, "box": people - masked}
     numbers["agreement_of_methods"] = _agreement(studied, methods, mean)
     numbers["agreement_of_fills"] = {
         name: mean([float(pair.evidence[name].agreement_of_fills or 0.0) for pair in over], over)
@@ -173,12 +184,22 @@ def _height(pair: Studied) -> float:
 def _indices(asked: Asked, studied: Sequence[Studied], mean: Any) -> dict[str, Any]:
     """PoseIG's four, and what a blob at the keypoint has of them."""
     radius, size = RADIUS * asked.sample.size[0], asked.sample.size
-    own = [pose_indices(pair.main, pair.keypoints, pair.k, radius) for pair in studied]
-    blob = [pose_indices(centre_blob(size, pair.keypoints[pair.k]).numpy(), pair.keypoints, pair.k, radius) for pair in studied]
+
+    def indices(pair: Studied, values: Float[np.ndarray, "H W"]) -> dict[str, float]:
+        return pose_indices(values, pair.keypoints, pair.k, radius, asked.sample.mask(pair.i))
+
+    own = [indices(pair, pair.main) for pair in studied]
+    blob = [indices(pair, centre_blob(size, pair.keypoints[pair.k]).numpy()) for pair in studied]
     return {
         name: {**mean([found[name] for found in own]), "of_centre_blob": float(np.mean([found[name] for found in blob]))}
         for name in ("DI", "FI", "LI", "RI")
     }
+
+
+def _masked(asked: Asked, studied: Sequence[Studied]) -> tuple[int, int]:
+    """How many people have a mask, by which FI goes, of how many."""
+    people = {pair.i for pair in studied}
+    return sum(asked.sample.mask(i) is not None for i in people), len(people)
 
 
 def _agreement(studied: Sequence[Studied], methods: Sequence[str], mean: Any) -> dict[str, Any]:
@@ -221,3 +242,9 @@ def _table(numbers: Mapping[str, Any], methods: Sequence[str]) -> Table:
         rows.append((name, found["deletion"]["n"], *cells, str(numbers["verdicts"].get(name, "-"))))
     caption = "Area under the curves of deletion (less is better) and insertion (more is better), all maps at equal blur"
     return Table(name="methods", caption=caption, columns=("map", "n", "deletion", "insertion", "deletion says"), rows=rows)
+
+
+def _indices_table(numbers: Mapping[str, Any], person: str) -> Table:
+    rows = [(name, f"{found['mean']:.2f}", f"{found['of_centre_blob']:.2f}") for name, found in numbers["indices"].items()]
+    caption = f"PoseIG's indices of the first method's maps, and those of a blob at the keypoint. The person, in FI, is {person}."
+    return Table(name="indices", caption=caption, columns=("index", "mean", "centre blob"), rows=rows)

@@ -13,6 +13,7 @@ from glasspose.configs.data import Data
 from glasspose.data import as_skeleton, read
 from glasspose.data.framing import evaluation_box
 from glasspose.data.loading import normalise
+from glasspose.data.outlines import Mask, Outline, cut_out, drawn, outlines_of
 from glasspose.data.packing import packable
 from glasspose.errors import InputError
 from glasspose.geometry import Matrix, crop_matrix, fit_aspect, scale_of, transform, warp
@@ -37,9 +38,15 @@ class Sample:
     """Reference length of PCK; 0 where there is none."""
     image_to_input: Float[np.ndarray, "N 2 3"]
     people: Sequence[Annotation]
+    masks: Sequence[Mask | None] = ()
+    """Which pixels are the person's, by the labels; None where these do not say so, and empty where nobody asked."""
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def mask(self, i: int) -> Mask | None:
+        """Of one person; None where there is none."""
+        return self.masks[i] if self.masks else None
 
     @property
     def image_ids(self) -> np.ndarray:
@@ -53,7 +60,7 @@ class Sample:
 
     def part(self, start: int, end: int) -> "Sample":
         """Some of the people in a row; name and checksum stay those of the whole."""
-        arrays = ("pixels", "keypoints", "labelled", "occluded", "torso", "image_to_input", "people")
+        arrays = ("pixels", "keypoints", "labelled", "occluded", "torso", "image_to_input", "people", "masks")
         return replace(self, **{key: getattr(self, key)[start:end] for key in arrays})
 
     def inputs(self, chosen: slice | Sequence[int] = slice(None)) -> Float[Tensor, "B 3 H W"]:
@@ -67,20 +74,40 @@ class Sample:
             yield part, self.inputs(part)
 
 
-def draw_sample(data: Data, skeleton: Skeleton, size: tuple[int, int], n: int, seed: int = 0) -> Sample:
-    """N labelled people of a dataset, or all where there are fewer, chosen by the seed and kept in the dataset's order."""
+def draw_sample(data: Data, skeleton: Skeleton, size: tuple[int, int], n: int, seed: int = 0, *, masks: bool = False) -> Sample:
+    """N labelled people of a dataset, or all where there are fewer, chosen by the seed and kept in the dataset's order.
+
+    With `masks`, also the regions that the labels give them. AnnotationError where one is malformed.
+    """
     dataset = as_skeleton(read(data), skeleton)
     everyone = packable(dataset)
     if not everyone:
         raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(everyone))[:n])
-    return sample_of([everyone[i] for i in chosen], skeleton, size, dataset.name)
+    people = [everyone[i] for i in chosen]
+    return sample_of(people, skeleton, size, dataset.name, outlines_of(data, people) if masks else ())
 
 
-def sample_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str) -> Sample:
-    """These people, cut out."""
-    pixels = np.stack([warp(load_image(person.image), _matrix(person, size), size) for person in people])
-    return _sample(people, skeleton, size, name, pixels, pixels.tobytes())
+def sample_of(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str, outlines: Sequence[Outline | None] = ()) -> Sample:
+    """These people, cut out, with the masks of those who have an outline."""
+    pictures = (load_image(person.image) for person in people)
+    cuts = [_cut(person, picture, outlines[i] if outlines else None, size) for i, (person, picture) in enumerate(zip(people, pictures, strict=True))]
+    pixels, masks = np.stack([cut[0] for cut in cuts]), [cut[1] for cut in cuts]
+    known = any(mask is not None for mask in masks)
+    content = pixels.tobytes() + b"".join(b"" if mask is None else np.packbits(mask).tobytes() for mask in masks)
+    return replace(_sample(people, skeleton, size, name, pixels, content), masks=masks if known else ())
+
+
+def _cut(person: Annotation, picture: Image, outline: Outline | None, size: tuple[int, int]) -> tuple[Image, Mask | None]:
+    matrix = _matrix(person, size)
+    mask = None if outline is None else cut_out(drawn(outline, (picture.shape[0], picture.shape[1])), matrix, size)
+    return warp(picture, matrix, size), mask if mask is not None and mask.any() else None
+
+
+def whose(masked: int, n: int, otherwise: str) -> str:
+    """By what people are told from background: how many by their labelled masks, how many by something else."""
+    counted = {"the mask in the labels": masked, otherwise: n - masked}
+    return " or ".join(f"{by} ({count} of {n} people)" for by, count in counted.items() if count)
 
 
 def _matrix(person: Annotation, size: tuple[int, int]) -> Matrix:

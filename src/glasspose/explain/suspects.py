@@ -19,6 +19,7 @@ from glasspose.data.packing import packable
 from glasspose.explain.explanation import Check, Explanation, Provenance, Table
 from glasspose.explain.judged_people import Judges, judges_of
 from glasspose.explain.planting import PLANTS, plant
+from glasspose.explain.standing_out import null_of, standing_out, told
 from glasspose.explain.subject import Progress, silent
 from glasspose.explain.suspect_page import review_page, review_sheet
 from glasspose.explain.suspicion import Claims, Signals, reason, signals, taught_weights
@@ -102,6 +103,7 @@ def labels(
             "weights": dict(zip(ranked.found.values, ranked.weights.mean(0), strict=True)),
             "planted": measured,
             "suspected": suspected(ranked, measured["median_suspicion"]) if measured else None,
+            "standing_out": standing_out(ranked.suspicion),
         },
         provenance=provenance,
         figures=[review_sheet(ranked, 12)],
@@ -109,6 +111,7 @@ def labels(
         limits=(
             "that a label is wrong: the list says where to look first, and a person decides",
             "errors that the network shares: a network that learnt exchanged sides exchanges them too",
+            "that those who stand out are labelled wrongly: a network that fails on a few pictures and not on the others looks the same",
             "how often real errors are found: planted ones are of four kinds, and those already in the data rank among them",
         ),
     )
@@ -204,7 +207,14 @@ def suspected(ranked: Suspects, level: float) -> dict[str, Any]:
     wrong = (similar < ELSEWHERE) & claims.labelled & chosen[:, None]
     groups = np.broadcast_to(np.array([person.image_id for person in ranked.people])[:, None], wrong.shape)[claims.labelled]
     lost = wrong[claims.labelled].astype(np.float64)
-    return {"level": level, "count": int(chosen.sum()), "lost": float(lost.mean()), "lost_interval": mean_interval(lost, groups=groups)}
+    null = null_of(ranked.suspicion)
+    return {
+        "level": level,
+        "count": int(chosen.sum()),
+        "count_if_none_is_wrong": None if null is None else float(null.beyond(level)),
+        "lost": float(lost.mean()),
+        "lost_interval": mean_interval(lost, groups=groups),
+    }
 
 
 def _ranks(values: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
@@ -253,14 +263,15 @@ def _answer(ranked: Suspects, measured: dict[str, Any], judges: Judges) -> str:
     person = ranked.people[first]
     start = "" if judges.out_of_sample else "WARNING: the network has learnt from these labels, and so it agrees with their errors. "
     where = f"person {person.person_id} of {Path(person.image).name} ({ranked.reasons[first]})"
+    out = told(standing_out(ranked.suspicion), len(ranked.people))
     if not measured:
-        return f"{start}Most suspicious of {len(ranked.people)} is {where}; nothing was planted, so nothing is known of how good the list is."
+        return f"{start}Most suspicious of {len(ranked.people)} is {where}; nothing was planted, so nothing is known of how good the list is. {out}"
     low, high = measured["precision@k_interval"] or (0.0, 1.0)
     deep = list(measured["recall"].items())[-1]
     return (
         f"{start}Read the list from the top: {100 * measured['precision@k']:.0f} % ({100 * low:.0f} to {100 * high:.0f}) of planted errors "
         f"({measured['count']} among {len(ranked.people)}) stand among its first {measured['count']}, and {100 * deep[1]:.0f} % among its {deep[0]}. "
-        f"Most suspicious is {where}."
+        f"Most suspicious is {where}. {out}"
     )
 
 
