@@ -138,9 +138,11 @@ def test_a_group_that_is_worse_gives_weights(shop, tmp_path):
     assert "smallest p is 0.5" in proposals.of_groups(found("latent", {"groups": (group(p=0.5),)}).numbers, shop, some)[0].because
 
 
-def suspects(count=12, precision=(0.2, 0.5), lost=(0.005, 0.02), **more):
+def suspects(count=12, precision=(0.2, 0.5), lost=(0.005, 0.02), null=None, **more):
     planted = {"share": 0.02, "precision@k": 0.3, "precision@k_interval": precision}
-    return found("labels", {"planted": planted, "suspected": {"count": count, "lost": 0.01, "lost_interval": lost}}, **more)
+    return found(
+        "labels", {"planted": planted, "suspected": {"count": count, "count_if_none_is_wrong": null, "lost": 0.01, "lost_interval": lost}}, **more
+    )
 
 
 def of_labels(given, shop):
@@ -153,6 +155,8 @@ def test_suspects_of_other_people_are_a_reason_to_look_at_the_training_people(sh
     assert understood(made, tmp_path, shop) == 0
     assert "--folds 5" in made.command
     assert "--data.split train" in made.command
+    assert "none were wrong" not in made.because
+    assert "(up to 27 could be if none were wrong)" in of_labels(suspects(null=27.3), shop).because
 
 
 def test_suspects_of_the_training_people_are_a_list_to_leave_out(shop, tmp_path):

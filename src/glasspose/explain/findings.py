@@ -80,6 +80,8 @@ class SuspectedFound(_Part):
     """The labels that are as suspicious as half of the planted errors."""
 
     count: Count
+    count_if_none_is_wrong: float | None = None
+    """At most as many would be, by the network's own mistakes."""
     lost: float
     lost_interval: Bounds
 

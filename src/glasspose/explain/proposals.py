@@ -127,6 +127,8 @@ def of_labels(found: Found, suspected: SuspectedFound | None, planted: tuple[flo
     if suspected.count == 0 or suspected.lost_interval is None or suspected.lost_interval[0] <= 0:
         return [Declined(what=what, because="no label is as suspicious as half of the planted errors, and mistaken with it")]
     because = f"{suspected.count} of {found.n} labels are as suspicious as half of the planted errors"
+    if suspected.count_if_none_is_wrong is not None:
+        because += f" (up to {suspected.count_if_none_is_wrong:.0f} could be if none were wrong)"
     bounds = suspected.lost_interval
     expected = f"at most {_points(suspected.lost, bounds)} of keypoints are counted as wrong on them; a person decides which labels are"
     if found.data != training:
