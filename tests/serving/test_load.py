@@ -5,8 +5,11 @@ Numbers of the tests (S1 and so on) are those of docs/reliability.md; with `-s` 
 
 import asyncio
 import contextlib
+import json
 import random
 import resource
+import subprocess
+import sys
 import time
 
 import cv2
@@ -55,6 +58,34 @@ async def flood(port, count, lanes, pictures, replies):
         await connection.close()
 
     await asyncio.gather(*(lane() for _ in range(lanes)))
+
+
+HEALTH = """
+import http.client, json, sys, threading, time
+ended, seconds = threading.Event(), []
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+while not ended.wait(0.05):
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().status == 200
+    connection.close()
+    seconds.append(time.monotonic() - begun)
+print(json.dumps(seconds))
+"""
+
+
+@contextlib.contextmanager
+def watched_health(port):
+    """How many seconds /healthz takes, from a process that has nothing else to do; filled in at the end."""
+    seconds = []
+    watcher = subprocess.Popen([sys.executable, "-c", HEALTH, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield seconds
+    finally:
+        told, _ = watcher.communicate(timeout=60)
+    assert watcher.returncode == 0
+    seconds += json.loads(told)
 
 
 def percentile(values, share):
@@ -106,22 +137,15 @@ def test_s1_three_hundred_requests_and_none_mixed_up(tmp_path):
 @pytest.mark.slow
 def test_s2_overload_is_refused_and_health_is_told(tmp_path):
     """512 clients and a queue of 32."""
-    pictures, replies, health = [marked(number) for number in range(50)], [], []
+    pictures, replies = [marked(number) for number in range(50)], []
     with service(tmp_path, weights="slow-dots", queue=32, batch=8) as made:
 
         async def run():
-            work = asyncio.create_task(flood(made.port, 1_024, 512, pictures, replies))
-            connection = Connection(made.port)
-            while not work.done():
-                reply = await connection.ask("GET", "/healthz")
-                assert reply.status == 200
-                health.append(reply.seconds)
-                await asyncio.sleep(0.05)
-            await connection.close()
-            await work
+            await flood(made.port, 1_024, 512, pictures, replies)
             return await ask(made.port, "POST", "/v1/poses", pictures[0][0], content_type="image/png")
 
-        after = asyncio.run(run())
+        with watched_health(made.port) as health:
+            after = asyncio.run(run())
     statuses = {status: sum(found == status for found, _, _ in replies) for status, _, _ in replies}
     accepted = [seconds for status, seconds, _ in replies if status == 200]
     healthy = ", ".join(f"p{round(100 * share)} {percentile(health, share):.3f} s" for share in (0.5, 0.99))
@@ -169,7 +193,7 @@ def test_s3_slow_sockets_are_closed_while_good_clients_are_served(tmp_path):
     print(f"S3: {each} of each kind; closed after at most " + ", ".join(f"{kind} {max(times):.1f} s" for kind, times in closed.items() if times))
     assert [status for status, *_ in replies] == [200] * 150
     assert all(good for *_, good in replies)
-    assert max(map(max, (times for times in closed.values() if times))) <= 15  # 10 s, and what this machine is late
+    assert max(map(max, (times for times in closed.values() if times))) <= 15  # 8 s, and what this machine is late
     assert left <= 2
 
 

@@ -12,13 +12,16 @@ SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Deadlines:
-    """How long a client may take, in seconds from the beginning of each part, however busily it trickles."""
+    """How long a client may take, in seconds from the beginning of each part, however busily it trickles.
 
-    head: float = 10.0
+    8: so that on a busy machine too a slow client is gone within 10.
+    """
+
+    head: float = 8.0
     """For the request line and all headers; also how long a connection may stay idle between two requests."""
-    body: float = 10.0
+    body: float = 8.0
     """For the body, and besides the time that it takes at `rate`."""
-    write: float = 10.0
+    write: float = 8.0
     """To read the answer, and besides the time that it takes at `rate`."""
     linger: float = 2.0
     """To stop sending a body after it was refused."""
