@@ -36,7 +36,7 @@ def ours(folder: Path, out: Path) -> None:
     from glasspose.benchmarks.whole_folder import predict_folder
     from glasspose.prediction import load
 
-    predict_folder(load(WEIGHTS, device="cpu"), folder, out)
+    predict_folder(load(WEIGHTS, device="cpu", pictures=len(list(folder.iterdir()))), folder, out)
 
 
 def main() -> None:
