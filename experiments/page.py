@@ -44,7 +44,19 @@ def table(group: str) -> str:
         rows = [row(cell, size, first) for cell in cells if size == "small" or results(cell, size)]
         lines += [line for line in rows if line]
     commands = [f"- {cell.name}: `{shown(cell)}`" for cell in cells]
-    return "\n".join([*lines, "", "<details><summary>Commands</summary>", "", *commands, "", "</details>", ""])
+    return "\n".join([*lines, "", *controlled(cells), "<details><summary>Commands</summary>", "", *commands, "", "</details>", ""])
+
+
+def controlled(cells: list[Cell]) -> list[str]:
+    """What a table says of arms that started from the same weights as a control: the difference to it, which is what the arm itself is worth."""
+    controls = {cell.init: cell for cell in cells if cell.name.endswith("-control")}
+    said = []
+    for size in ("small", "full"):
+        for cell in (cell for cell in cells if cell.trains and cell.init in controls and cell is not controls[cell.init]):
+            found, control = results(cell, size), results(controls[cell.init], size)
+            if found and control:
+                said.append(f"- {cell.label} ({size}), against the same epochs without it: **{difference(found, control)} points**")
+    return [*said, ""] if said else []
 
 
 def boxes(evaluation: dict[str, Any]) -> str:
