@@ -344,3 +344,13 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.tmp"))
     assert checkpoint.finite(float("nan")) is None
     assert checkpoint.finite(1.5) == 1.5
+
+
+def test_the_best_weights_of_a_run_are_called_as_the_run(tmp_path, monkeypatch):
+    (tmp_path / "star").mkdir()
+    network, card = weights(tmp_path), {}
+    save_weights(tmp_path / "star" / "best.safetensors", network, card)
+    monkeypatch.chdir(tmp_path / "star")
+    assert load_weights("best.safetensors")[1]["name"] == "star"
+    save_weights(Path("best-1.safetensors"), network, card)
+    assert load_weights("best-1.safetensors")[1]["name"] == "best-1"

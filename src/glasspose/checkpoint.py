@@ -97,6 +97,11 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise WeightsError(f"{path} is not a checkpoint ({type(problem).__name__})", "Resume from another checkpoint") from None
 
 
+def called(path: Path) -> str:
+    """The name of weights: that of their file, or of their run, whose best weights are all called the same."""
+    return path.absolute().parent.name if path.stem == "best" else path.stem
+
+
 def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> None:
     """Write `NAME.safetensors` in half precision and its card `NAME.json`, which holds what is needed to build the network again.
 
@@ -109,7 +114,7 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
         **card,
         "format": "glasspose.weights",
         "version": 1,
-        "name": path.stem,
+        "name": called(path),
         "model": network.model_config.model_dump(mode="json"),
         "codec": network.codec_config.model_dump(mode="json"),
         "skeleton": network.skeleton.to_json(),
@@ -220,7 +225,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path.name} is not JSON", "Fetch it again") from None
     if not isinstance(card, dict) or card.get("format") != "glasspose.weights" or card.get("version") != 1:
         raise WeightsError(f"{path.name} is not a card of glasspose weights, version 1", "Use the version of glasspose that wrote it")
-    return {"name": path.stem, **card}
+    return {"name": called(path), **card}
 
 
 class _Unfilled(TorchFunctionMode):
