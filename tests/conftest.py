@@ -32,6 +32,14 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """In an empty folder, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture(scope="session")
 def nano_weights(tmp_path_factory) -> Path:
     """Weights of a network that has learned nothing, and holds everything to be seen."""

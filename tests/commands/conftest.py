@@ -9,14 +9,6 @@ from glasspose.__main__ import main
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """In an empty folder, with a cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-@pytest.fixture
 def dots(monkeypatch):
     """Every name of weights is the network that finds dots."""
     card = {"name": "dots", "sha256": "0", "calibration": {"seen": [0.3] * 6, "person": 0.3}}
