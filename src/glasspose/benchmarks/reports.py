@@ -59,7 +59,10 @@ def plot(folder: Path) -> bytes:
         if row["goal"] is not None:
             axes.plot([row["goal"]] * 2, [place - 0.35, place + 0.35], color=GREY)
     axes.axvline(1, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(xscale="log", xlabel="times as fast (line: quartiles; bar: goal; orange: missed)")
+    axes.set(xscale="log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_title("times as fast; line: quartiles, bar: goal, orange: missed", fontsize=9)
+    axes.grid(axis="x", color=GREY, linewidth=0.3)
     names = [f"{row['name']}{'' if row['threads'] == 'one' else ', all threads'}: {_short(row['baseline'])}" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), names, fontsize=7)
     return png_of(figure)
