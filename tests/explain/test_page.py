@@ -95,3 +95,10 @@ def test_large_pictures_shrink_until_the_page_fits(monkeypatch):
 def test_long_tables_say_what_they_leave_out(rows):
     text = page("T", "L", [told(tables=[Table(name="t", caption="c", columns=["a"], rows=[[i] for i in range(rows)])])])
     assert ("more rows are in the CSV file" in text) == (rows > 60)
+
+
+@pytest.mark.parametrize(("figures", "opened"), [((), [True, False]), ((Figure(name="a", caption="one", png=png(8)),), [False, False])])
+def test_where_there_is_no_picture_the_first_table_is_open(figures, opened):
+    tables = [Table(name=name, caption=name, columns=("a",), rows=[("1",)]) for name in "ab"]
+    seen = parsed(page("t", "l", [told(figures=figures, tables=tables)])).seen
+    assert ["open" in attributes for tag, attributes in seen if tag == "details"][:2] == opened

@@ -57,10 +57,11 @@ def _section(explanation: Explanation, width: int) -> str:
     reasons = f": {escape('; '.join(explanation.reasons))}" if explanation.reasons else ""
     checks = "".join(f"<li>{_marked(check.line(), check.passed)}</li>" for check in explanation.checks)
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in explanation.limits)
+    tables = "".join(_table(table, shown=place == 0 and not explanation.figures) for place, table in enumerate(explanation.tables))
     return (
         f'<section><h2 id="{explanation.name}">{escape(explanation.question)}</h2><p class="answer">{escape(explanation.answer)}</p>'
         f'<p class="verdict banner {_CLASS[explanation.verdict]}">{explanation.verdict}{reasons}</p>'
-        f"{''.join(_figure(figure, width) for figure in explanation.figures)}{''.join(_table(table) for table in explanation.tables)}"
+        f"{''.join(_figure(figure, width) for figure in explanation.figures)}{tables}"
         f"<details><summary>Its own test, {len(explanation.checks)} checks</summary><ul>{checks}</ul></details>"
         f"<h3>What this does not show</h3><ul>{limits}</ul>{_facts(explanation)}</section>"
     )
@@ -93,12 +94,13 @@ def _embedded(png: bytes, width: int) -> tuple[str, bytes]:
     return ("jpeg", jpeg) if 2 * len(jpeg) < len(png) else ("png", png)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, *, shown: bool) -> str:
+    """Folded away unless it is what there is to see."""
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
     rows = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in list(table.rows)[:MOST_ROWS])
     more = f"<p>{len(table.rows) - MOST_ROWS} more rows are in the CSV file.</p>" if len(table.rows) > MOST_ROWS else ""
     summary = f"<summary>{escape(table.caption)} ({len(table.rows)} rows)</summary>"
-    return f'<details>{summary}<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>{more}</details>'
+    return f'<details{" open" * shown}>{summary}<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>{more}</details>'
 
 
 def _cell(cell: str | float | int | None) -> str:
