@@ -167,7 +167,7 @@ def make_onnx(path):
 def make_weights(folder):
     """Of a network that has learned nothing and sees everything, under the names of a reader's own; one finds COCO's keypoints."""
     coco = "runs/thesis-coco/best"
-    for name in ("WEIGHTS", "best", "runs/thesis/best", "runs/star/best", coco):
+    for name in ("WEIGHTS", "best", "runs/thesis/best", "runs/star/best", "runs/squeezed-autoencoder/best", "runs/squeezed-control/best", coco):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         network = PoseNetwork(NANO, Heatmap(), COCO if name == coco else LSP)
