@@ -85,7 +85,7 @@ def make_lspet(folder, people):
 
 
 def make_coco(folder, people):
-    """The last person of each part has no labelled keypoint."""
+    """The last person of each part has no labelled keypoint. `masks.json`: the validation part, with outlines."""
     (folder / "annotations").mkdir(parents=True)
     category = {"id": 1, "name": "person", "keypoints": list(COCO.keypoints), "skeleton": [[6, 8]]}
     for split in ("train", "val"):
@@ -100,6 +100,10 @@ def make_coco(folder, people):
             annotations.append({"id": number, "image_id": number, "category_id": 1, "area": person.area, "iscrowd": 0, **labels})
         content = {"images": images, "annotations": annotations, "categories": [category]}
         (folder / f"annotations/person_keypoints_{split}2017.json").write_text(json.dumps(content))
+    for entry in annotations:
+        x, y, width, height = entry["bbox"]
+        entry["segmentation"] = [[x, y, x + width, y, x + width, y + height, x, y + height]]
+    (folder / "masks.json").write_text(json.dumps(content))
 
 
 def make_mpii(folder, people):
