@@ -99,7 +99,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def called(path: Path) -> str:
     """The name of weights: that of their file, or of their run, whose best weights are all called the same."""
-    return path.absolute().parent.name if path.stem == "best" else path.stem
+    return (path.stem == "best" and path.absolute().parent.name) or path.stem
 
 
 def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> None:
