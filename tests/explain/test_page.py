@@ -77,6 +77,14 @@ def test_nothing_in_it_is_markup_of_somebody_else():
     }
 
 
+def test_what_stands_between_backticks_is_code_and_still_nobodys_markup():
+    text = "see `walk <b>` and one ` alone"
+    made = told(answer=text, limits=[text], tables=[Table(name="t", caption=text, columns=["a"], rows=[])])
+    made_page = page("t", "l", [made])
+    assert made_page.count("see <code>walk &lt;b&gt;</code> and one ` alone") == 3
+    parsed(made_page)
+
+
 def test_no_request_leaves_it():
     text = page("T", "L", [told(figures=[Figure(name="a", caption="c", png=png(8))])])
     assert not re.search(r"https?:|url\(|@import|<link|<script", text)

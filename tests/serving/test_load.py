@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -39,8 +40,8 @@ def right(reply, figure, size):
     return len(found) == 1 and np.abs(found[0] - figure).max() < 1.5 * size
 
 
-async def flood(port, count, lanes, pictures, replies):
-    """`count` requests over so many kept connections; each reply with the number of its picture."""
+async def flood(port, count, lanes, pictures, replies, pause=0.0):
+    """`count` requests over so many kept connections, so many seconds after one another; each reply with the number of its picture."""
     numbers = iter(range(count))
 
     async def lane():
@@ -55,6 +56,7 @@ async def flood(port, count, lanes, pictures, replies):
                 continue
             good = reply.status == 200 and right(reply, figure, size)
             replies.append((reply.status, reply.seconds, good or reply.status != 200))
+            await asyncio.sleep(pause)
         await connection.close()
 
     await asyncio.gather(*(lane() for _ in range(lanes)))
@@ -200,7 +202,8 @@ def test_s3_slow_sockets_are_closed_while_good_clients_are_served(tmp_path):
 @pytest.mark.release
 @pytest.mark.timeout(8000)
 def test_s12_two_hours_of_mixed_traffic(tmp_path):
-    pictures, resident, statuses = [marked(number) for number in range(500)], [], []
+    """Eight good clients who think for a second between pictures, thirty bad and slow ones."""
+    pictures, resident, statuses, answered = [marked(number) for number in range(500)], [], [], 0
     with service(tmp_path, keeping={"folder": str(tmp_path / "kept"), "bytes": 10**7}) as made:
         until = time.monotonic() + 7200
 
@@ -220,10 +223,12 @@ def test_s12_two_hours_of_mixed_traffic(tmp_path):
                 resident.append((made.memory() + sum(map(memory, made.workers())), made.handles()))
 
         async def good():
+            nonlocal answered
             while time.monotonic() < until:
                 replies = []
-                await flood(made.port, 200, 8, pictures, replies)
+                await flood(made.port, 200, 8, pictures, replies, pause=1.0)
                 assert all(status == 200 and fits for status, _, fits in replies)
+                answered += len(replies)
 
         async def run():
             await asyncio.gather(good(), watch(), *(bad(seed) for seed in range(30)))
@@ -231,7 +236,8 @@ def test_s12_two_hours_of_mixed_traffic(tmp_path):
         asyncio.run(run())
     half = len(resident) // 2
     slope = (np.mean([size for size, _ in resident[-20:]]) - np.mean([size for size, _ in resident[half : half + 20]])) / 2**20
-    print(f"S12: memory grew by {slope:.1f} MiB in the last hour; handles {resident[half][1]} and {resident[-1][1]}")
+    print(f"S12: {answered} pictures answered rightly, {len(statuses)} bad ones refused ({dict(Counter(statuses))})")
+    print(f"S12: memory {resident[-1][0] / 2**20:.0f} MiB, {slope:.1f} more than an hour before; handles {resident[half][1]} and {resident[-1][1]}")
     assert set(statuses) <= {422, 429, 503}
     assert slope < 10
     assert abs(resident[-1][1] - resident[half][1]) < 60

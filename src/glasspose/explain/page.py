@@ -1,5 +1,6 @@
 """Explanations as one self-contained HTML file: no script, no request, every picture inside it."""
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -54,12 +55,12 @@ def _framed(title: str, lead: str, explanations: Sequence[Explanation], sections
 
 
 def _section(explanation: Explanation, width: int) -> str:
-    reasons = f": {escape('; '.join(explanation.reasons))}" if explanation.reasons else ""
+    reasons = f": {_prose('; '.join(explanation.reasons))}" if explanation.reasons else ""
     checks = "".join(f"<li>{_marked(check.line(), check.passed)}</li>" for check in explanation.checks)
-    limits = "".join(f"<li>{escape(limit)}</li>" for limit in explanation.limits)
+    limits = "".join(f"<li>{_prose(limit)}</li>" for limit in explanation.limits)
     tables = "".join(_table(table, shown=place == 0 and not explanation.figures) for place, table in enumerate(explanation.tables))
     return (
-        f'<section><h2 id="{explanation.name}">{escape(explanation.question)}</h2><p class="answer">{escape(explanation.answer)}</p>'
+        f'<section><h2 id="{explanation.name}">{escape(explanation.question)}</h2><p class="answer">{_prose(explanation.answer)}</p>'
         f'<p class="verdict banner {_CLASS[explanation.verdict]}">{explanation.verdict}{reasons}</p>'
         f"{''.join(_figure(figure, width) for figure in explanation.figures)}{tables}"
         f"<details><summary>Its own test, {len(explanation.checks)} checks</summary><ul>{checks}</ul></details>"
@@ -67,18 +68,23 @@ def _section(explanation: Explanation, width: int) -> str:
     )
 
 
+def _prose(text: str) -> str:
+    """What stands between backticks is code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
+
+
 def _chip(verdict: Verdict) -> str:
     return f'<span class="verdict {_CLASS[verdict]}">{verdict}</span>'
 
 
 def _marked(line: str, passed: bool | None) -> str:
-    return f'<span class="failed">{escape(line)}</span>' if passed is False else escape(line)
+    return f'<span class="failed">{_prose(line)}</span>' if passed is False else _prose(line)
 
 
 def _figure(figure: Figure, width: int) -> str:
     kind, content = _embedded(figure.png, width)
     source = f"data:image/{kind};base64,{b64encode(content).decode()}"
-    return f'<figure><img alt="{escape(figure.caption)}" src="{source}"><figcaption>{escape(figure.caption)}</figcaption></figure>'
+    return f'<figure><img alt="{escape(figure.caption)}" src="{source}"><figcaption>{_prose(figure.caption)}</figcaption></figure>'
 
 
 def _embedded(png: bytes, width: int) -> tuple[str, bytes]:
@@ -99,7 +105,7 @@ def _table(table: Table, *, shown: bool) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
     rows = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in list(table.rows)[:MOST_ROWS])
     more = f"<p>{len(table.rows) - MOST_ROWS} more rows are in the CSV file.</p>" if len(table.rows) > MOST_ROWS else ""
-    summary = f"<summary>{escape(table.caption)} ({len(table.rows)} rows)</summary>"
+    summary = f"<summary>{_prose(table.caption)} ({len(table.rows)} rows)</summary>"
     return f'<details{" open" * shown}>{summary}<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>{more}</details>'
 
 
