@@ -13,6 +13,7 @@ import torch
 from glasspose import checkpoint, files
 from glasspose.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights, shipped_weights
 from glasspose.configs.codecs import Heatmap
+from glasspose.configs.framing import Framing
 from glasspose.configs.models import Hourglass
 from glasspose.errors import InputError, WeightsError
 from glasspose.network import PoseNetwork
@@ -228,6 +229,8 @@ CARDS = {
     "no codec": {"codec": None},
     "codec of an unknown kind": {"codec": {"kind": "os.system"}},
     "no skeleton": {"skeleton": {}},
+    "impossible framing": {"packing": {"margin": 0}},
+    "framing is a list": {"packing": [1]},
     "another skeleton": {"skeleton": {**LSP.to_json(), "keypoints": ["a", "b"], "pairs": [], "limbs": [], "torso": None, "head": None}},
     "checksum": {"sha256": "0" * 64},
     "checksum is a number": {"sha256": 5},
@@ -241,6 +244,16 @@ def test_a_card_that_does_not_fit_is_refused(tmp_path, changes):
     with pytest.raises(WeightsError) as problem:
         load_weights(tmp_path / "small.safetensors")
     assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize("framing", [Framing(), Framing(margin=1.5), Framing(framing="squash")])
+def test_a_card_keeps_an_unusual_framing(tmp_path, framing):
+    """And loses one that was there before."""
+    network = PoseNetwork(SMALL, Heatmap(), LSP, framing)
+    save_weights(tmp_path / "small.safetensors", network, {"packing": {"margin": 3.0}})
+    loaded, card = load_weights(tmp_path / "small.safetensors")
+    assert loaded.framing == loaded.around(loaded.model).framing == framing
+    assert ("packing" in card) == (framing != Framing())
 
 
 def test_a_card_that_describes_a_giant_costs_no_memory(tmp_path, monkeypatch):

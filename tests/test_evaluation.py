@@ -10,10 +10,13 @@ from dots_for_tests import DOTS, dot_network, moved
 from glasspose import evaluation
 from glasspose.configs.codecs import Coordinates
 from glasspose.configs.data import Coco, DrawnPeople
+from glasspose.configs.framing import Framing
 from glasspose.configs.models import DeepPose
 from glasspose.errors import AnnotationError, InputError, UsageError
 from glasspose.evaluation import evaluate, evaluate_boxes
+from glasspose.images import image_size
 from glasspose.network import PoseNetwork
+from glasspose.prediction import Predictor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,6 +43,29 @@ def test_a_known_shift_is_the_error_that_is_measured(network, people):
     report = evaluate("dots", people, flip_test=False, device="cpu")
     assert report["epe"]["mean"] == pytest.approx(2 * 1.25 * 140 / 128, abs=0.15)
     assert report["epe"]["counts"] == dict.fromkeys(DOTS.keypoints, 5)
+
+
+@pytest.mark.parametrize("margin", [1.1, 1.6])
+def test_people_are_framed_as_in_training(network, people, margin):
+    """The same two input pixels are more of the picture where the crop is wider."""
+    network.model.shift = torch.tensor([2.0, 0.0])
+    network.framing = Framing(margin=margin)
+    report = evaluate("dots", people, flip_test=False, device="cpu")
+    assert report["epe"]["mean"] == pytest.approx(2 * margin * 140 / 128, abs=0.2)
+    assert f"{margin} x" in report["protocol"]
+
+
+def test_a_network_of_squashed_pictures_sees_whole_pictures_once(network, people, monkeypatch):
+    network.model.shift = torch.tensor([2.0, 0.0])
+    network.framing = Framing(framing="squash")
+    asked = []
+    monkeypatch.setattr(Predictor, "_ask", lambda self, crops, ask=Predictor._ask: asked.append(len(crops)) or ask(self, crops))
+    report = evaluate("dots", people, flip_test=False, device="cpu")
+    height, width = image_size(next((people.root / "images").iterdir()))
+    assert width != height
+    assert report["two_pass"]["epe"]["mean"] == pytest.approx(2 * width / 128, abs=0.3)
+    assert asked == [5, 3]
+    assert "squashed" in report["protocol"]
 
 
 def test_the_flip_test_takes_back_a_shift_to_one_side(network, people):

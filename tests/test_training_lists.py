@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from glasspose import training
+from glasspose.configs.framing import Framing
 from glasspose.data import read
 from glasspose.data.lists import Listed, people_json
 from glasspose.data.loading import PackedPeople, collate
@@ -27,6 +28,14 @@ def listing(tmp_path, weights, name="weights.json"):
     path = tmp_path / name
     path.write_bytes(people_json(listed))
     return path
+
+
+@pytest.mark.parametrize("changes", [{"margin": 1.5}, {"framing": "squash"}])
+def test_a_network_knows_how_it_was_shown_people(tmp_path, changes):
+    recipe = nano_recipe(tmp_path)
+    recipe = recipe.model_copy(update={"packing": recipe.packing.model_copy(update=changes)})
+    run, _ = training.start(recipe, read(recipe.data).skeleton, None, ())
+    assert run.network.framing == Framing(**changes)
 
 
 def gradients(tmp_path, monkeypatch, people, weights):

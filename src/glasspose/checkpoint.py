@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from glasspose.configs.codecs import Codec
+from glasspose.configs.framing import Framing
 from glasspose.configs.models import Model
 from glasspose.errors import GlassposeError, WeightsError
 from glasspose.files import write_atomically
@@ -111,7 +112,7 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
     tensors = {key: _halved(value) for key, value in network.model.state_dict().items() if not key.endswith("num_batches_tracked")}
     payload = safetensors.torch.save(tensors)
     described = {
-        **card,
+        **{key: value for key, value in card.items() if key != "packing"},
         "format": "glasspose.weights",
         "version": 1,
         "name": called(path),
@@ -120,6 +121,8 @@ def save_weights(path: Path, network: PoseNetwork, card: Mapping[str, Any]) -> N
         "skeleton": network.skeleton.to_json(),
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
+    if network.framing != Framing():
+        described["packing"] = network.framing.model_dump(mode="json")
     described = {key: described[key] for key in dict.fromkeys((*_FIRST, *described))}
     write_atomically(path.with_suffix(".safetensors"), payload)
     write_atomically(path.with_suffix(".json"), (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
@@ -249,7 +252,7 @@ def described_network(card: Mapping[str, Any], source: str) -> PoseNetwork:
     try:
         model: Model = TypeAdapter(Model).validate_python(card["model"])
         codec: Codec = TypeAdapter(Codec).validate_python(card["codec"])
-        return PoseNetwork(model, codec, skeleton_from_json(card["skeleton"]))
+        return PoseNetwork(model, codec, skeleton_from_json(card["skeleton"]), Framing.model_validate(card.get("packing", {})))
     except (KeyError, TypeError, ValidationError, GlassposeError) as problem:
         raise WeightsError(f"the card of {source} describes no network ({type(problem).__name__})", "Fetch both files again") from None
 

@@ -12,7 +12,9 @@ from jaxtyping import Float
 from glasspose.calibration import calibration_from_card
 from glasspose.configs.codecs import Decoder
 from glasspose.configs.data import Data, described
+from glasspose.configs.framing import Framing
 from glasspose.data import as_skeleton, read
+from glasspose.data.framing import box_to_show
 from glasspose.engines import accelerate, is_exported, load_weights
 from glasspose.errors import InputError
 from glasspose.images import load_image
@@ -20,7 +22,7 @@ from glasspose.measuring import match, numbers, truth_of
 from glasspose.metrics import coco_results, oks_nms, oks_scores, oks_sigmas
 from glasspose.metrics import protocols as known_protocols
 from glasspose.people import read_boxes
-from glasspose.prediction import MARGIN, Predictor, find_device
+from glasspose.prediction import Predictor, find_device
 from glasspose.processes import launch
 from glasspose.structures import Annotation, Dataset
 
@@ -43,10 +45,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure weights on the people of a dataset; fractions from 0 to 1, lengths in image pixels.
 
-    At the top level stand the numbers of the crop from the labels (square, 1.25 times the longer labelled side), under `two_pass` those of
-    what `predict` does with the whole picture, for pictures of one person. `protocols` are further ways to count (metrics/protocols.py). With
-    `keep`, `people` holds what `compare` needs of everybody, by the first protocol. `decoder` reads heatmaps off in another way than the
-    weights' own. `engine` is PyTorch where not given, for exported files theirs.
+    At the top level stand the numbers of the crop from the labels (as in training; where nothing else was said there, a square, 1.25 times
+    the longer labelled side), under `two_pass` those of what `predict` does with the whole picture, for pictures of one person. `protocols`
+    are further ways to count (metrics/protocols.py). With `keep`, `people` holds what `compare` needs of everybody, by the first protocol.
+    `decoder` reads heatmaps off in another way than the weights' own. `engine` is PyTorch where not given, for exported files theirs.
     """
     find_device(device)
     known_protocols(protocols)
@@ -62,7 +64,7 @@ def evaluate(
     told = _ask(predictor, people, fabric, progress)
     alone = np.isfinite(told[:, 1, 0, 0])
     size = network.input_size
-    matched = match(told[:, 0], people, dataset.skeleton, size, MARGIN)
+    matched = match(told[:, 0], people, dataset.skeleton, size, network.framing)
     found = numbers(told[:, 0], people, matched, protocols)
     report = {
         "format": "glasspose.evaluation",
@@ -71,13 +73,13 @@ def evaluate(
         "data": described(data),
         "flip_test": flip_test,
         **({} if decoder is None else {"decoder": decoder}),
-        "protocol": "crop from labels: square, 1.25 x the longer labelled side",
+        "protocol": _crops(network.framing),
         **found.report,
     }
     if alone.any():
         protocol = "predict's own two passes over the whole picture; pictures of one person"
         own = [person for person, single in zip(people, alone, strict=True) if single]
-        matched = match(told[alone, 1], own, dataset.skeleton, size, MARGIN)
+        matched = match(told[alone, 1], own, dataset.skeleton, size, network.framing)
         report["two_pass"] = {"protocol": protocol, **numbers(told[alone, 1], own, matched, protocols).report}
     return report | ({"people": found.kept.to_json()} if keep else {})
 
@@ -135,6 +137,15 @@ def _plain(weights: str | Path) -> str:
     return "auto" if is_exported(weights) else "torch"
 
 
+def _crops(framing: Framing) -> str:
+    """The first protocol in words."""
+    if framing.framing == "squash":
+        return "the whole picture, squashed into the input"
+    if framing.framing == "thesis":
+        return "crop from labels: the thesis's square; 1.1 x the box where it does not fit"
+    return f"crop from labels: square, {framing.margin:g} x the longer labelled side"
+
+
 def _refuse_nobody(dataset: Dataset, people: Sequence[Annotation]) -> None:
     if not people:
         raise InputError(f"{dataset.name} has nobody with a labelled keypoint", "Choose another --data.split")
@@ -142,13 +153,13 @@ def _refuse_nobody(dataset: Dataset, people: Sequence[Annotation]) -> None:
 
 def _ask(predictor: Predictor, people: Sequence[Annotation], fabric: Any, progress: Callable[[int, int], None]) -> Float[np.ndarray, "N 2 K 3"]:
     """What the network says of everybody, by both protocols; NaN where the second does not apply. Processes share the pictures by strides."""
-    pictures = [list(group) for _, group in groupby(range(len(people)), key=lambda i: people[i].image)]
+    pictures, framing = [list(group) for _, group in groupby(range(len(people)), key=lambda i: people[i].image)], predictor.network.framing
     own = pictures[fabric.global_rank :: fabric.world_size]
     told = np.full((len(people), 2, len(predictor.skeleton), 3), np.nan)
     for start in range(0, len(own), CHUNK):
         part = own[start : start + CHUNK]
         images = [load_image(people[group[0]].image) for group in part]
-        poses = predictor.predict_batch(images, [np.stack([people[i].box for i in group]) for group in part])
+        poses = predictor.predict_batch(images, [np.stack([box_to_show(people[i], framing) for i in group]) for group in part])
         for group, found in zip(part, poses, strict=True):
             told[group, 0] = np.concatenate([found.keypoints, found.scores[..., None]], -1)
         single = [n for n, group in enumerate(part) if len(group) == 1]

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from glasspose.geometry import Box, compose, crop_matrix, fit_aspect, resize_matrix
+from glasspose.configs.framing import Framing
+from glasspose.data.framing import shown
+from glasspose.geometry import Box, compose, crop_matrix, resize_matrix
 from glasspose.metrics import (
     GRID,
     Kept,
@@ -48,8 +50,8 @@ class Numbers:
     kept: Kept
 
 
-def match(told: Told, people: Sequence[Annotation], skeleton: Skeleton, input_size: tuple[int, int], margin: float) -> Matched:
-    """Predictions beside the labels of the same people. The grid lies over the square that the network is shown."""
+def match(told: Told, people: Sequence[Annotation], skeleton: Skeleton, input_size: tuple[int, int], framing: Framing) -> Matched:
+    """Predictions beside the labels of the same people. The grid lies over what the network is shown."""
     grid = (round(GRID * input_size[0] / max(input_size)), round(GRID * input_size[1] / max(input_size)))
     return Matched(
         skeleton=skeleton,
@@ -60,7 +62,7 @@ def match(told: Told, people: Sequence[Annotation], skeleton: Skeleton, input_si
         torso=np.array([p.torso or 0.0 for p in people]),
         head=np.array([p.head or 0.0 for p in people]),
         image_ids=np.array([p.image_id for p in people]),
-        to_grid=np.stack([_to_grid(p.box, input_size, grid, margin) for p in people]),
+        to_grid=np.stack([_to_grid(shown(p, framing, input_size), input_size, grid) for p in people]),
         grid=grid,
     )
 
@@ -98,8 +100,8 @@ def truth_of(people: Sequence[Annotation]) -> dict[str, Any]:
     )
 
 
-def _to_grid(box: Box, input_size: tuple[int, int], grid: tuple[int, int], margin: float) -> Float[np.ndarray, "2 3"]:
-    return compose(resize_matrix(input_size, grid), crop_matrix(fit_aspect(box, input_size, margin), input_size))
+def _to_grid(box: Box, input_size: tuple[int, int], grid: tuple[int, int]) -> Float[np.ndarray, "2 3"]:
+    return compose(resize_matrix(input_size, grid), crop_matrix(box, input_size))
 
 
 def _standard(matched: Matched) -> tuple[dict[str, Score], dict[str, PerPerson]]:

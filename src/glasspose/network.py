@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from glasspose.codecs import build_codec
 from glasspose.configs.codecs import Codec, Decoder, Heatmap
+from glasspose.configs.framing import Framing
 from glasspose.configs.models import Model
 from glasspose.configs.pairing import mismatch
 from glasspose.errors import UsageError
@@ -18,11 +19,11 @@ from glasspose.skeletons import Skeleton
 class PoseNetwork(nn.Module):
     """Normalised crops in, keypoints in input pixels out. `model` alone holds the weights."""
 
-    def __init__(self, model: Model, codec: Codec, skeleton: Skeleton) -> None:
+    def __init__(self, model: Model, codec: Codec, skeleton: Skeleton, framing: Framing | None = None) -> None:
         super().__init__()
         if problem := mismatch(model, codec):
             raise UsageError(problem)
-        self.model_config, self.codec_config, self.skeleton = model, codec, skeleton
+        self.model_config, self.codec_config, self.skeleton, self.framing = model, codec, skeleton, framing or Framing()
         self.codec = build_codec(codec, skeleton, model.input_size)
         self.model: nn.Module = build_model(model, self.codec.output_channels, len(skeleton))
 

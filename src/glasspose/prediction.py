@@ -25,8 +25,6 @@ from glasspose.skeletons import Skeleton
 from glasspose.structures import Image, Poses
 
 DEFAULT = "hourglass-tiny-lsp"
-MARGIN = 1.25
-"""How much wider than the box the crop is; the same as in training and in evaluation."""
 PORTRAIT_MARGIN = 3.0
 """The same where fewer than two keypoints from the hips down are seen."""
 LIKELY = 0.5
@@ -68,7 +66,7 @@ class Crop:
 
     image: Image
     box: Box
-    """Corner-based, with the aspect of the network's input."""
+    """Corner-based, with the aspect of the network's input, or the whole picture, which is then squashed."""
 
     def matrix(self, size: tuple[int, int]) -> Matrix:
         """Image pixels to input pixels."""
@@ -103,7 +101,7 @@ class Predictor:
         """The same for many pictures at once; `boxes` has one array for each."""
         if boxes is None:
             return [self._alone(image, told) for image, told in zip(images, self.two_passes(images), strict=True)]
-        crops = [Crop(image=image, box=self._framed(box)) for image, own in zip(images, boxes, strict=True) for box in own]
+        crops = [Crop(image=image, box=self._framed(image, box)) for image, own in zip(images, boxes, strict=True) for box in own]
         keypoints, scores = self._ask(crops)
         ends = np.cumsum([len(own) for own in boxes])
         parts = zip(images, boxes, np.split(keypoints, ends)[:-1], np.split(scores, ends)[:-1], strict=True)
@@ -114,15 +112,16 @@ class Predictor:
         if box is None:
             crop = self._second(image, *(part[0] for part in self._ask([self._whole(image)])))
         else:
-            crop = Crop(image=image, box=self._framed(box))
+            crop = Crop(image=image, box=self._framed(image, box))
         with torch.inference_mode():
             return self.network.heatmaps(self._input([crop]), flip_test=self.flip_test)[0].float().cpu().numpy(), crop
 
     def two_passes(self, images: Sequence[Image]) -> Float[np.ndarray, "n K 3"]:
         """The one person in each picture, whether or not anybody is there: x and y in image pixels, and scores."""
-        first = self._ask([self._whole(image) for image in images])
-        crops = [self._second(image, *answer) for image, *answer in zip(images, *first, strict=True)]
-        keypoints, scores = self._ask(crops)
+        keypoints, scores = self._ask([self._whole(image) for image in images])
+        if not self._squashes:
+            crops = [self._second(image, *answer) for image, *answer in zip(images, keypoints, scores, strict=True)]
+            keypoints, scores = self._ask(crops)
         return np.concatenate([keypoints, scores[..., None]], -1)
 
     def _alone(self, image: Image, told: Float[np.ndarray, "K 3"]) -> Poses:
@@ -130,24 +129,32 @@ class Predictor:
         return poses if poses.person_scores[0] >= self.calibration.person else _nobody(poses)
 
     def _whole(self, image: Image) -> Crop:
-        return Crop(image=image, box=fit_aspect((0, 0, image.shape[1], image.shape[0]), self.network.input_size))
+        everything = (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+        return Crop(image=image, box=np.array(everything) if self._squashes else fit_aspect(everything, self.network.input_size))
 
     def _second(self, image: Image, keypoints: Float[np.ndarray, "K 2"], scores: Float[np.ndarray, " K"]) -> Crop:
         """The crop of the second pass: around what the first has found, or the whole picture again.
 
         A portrait is framed as if the body went on below it, the size at which the network knows people.
         """
+        if self._squashes:
+            return self._whole(image)
         likely = (scores >= LIKELY * np.array(self.calibration.seen)) & inside(keypoints, image.shape[:2])
         lower = np.isin(np.arange(len(self.skeleton)), self.skeleton.lower_body)
         portrait = bool(lower.any()) and (lower & self._seen(image, keypoints, scores)).sum() < FEWEST_BELOW
         if portrait and (likely & ~lower).sum() >= FEWEST:
             return Crop(image=image, box=fit_aspect(extent(keypoints, likely & ~lower), self.network.input_size, PORTRAIT_MARGIN))
-        return Crop(image=image, box=self._framed(extent(keypoints, likely))) if likely.sum() >= FEWEST else self._whole(image)
+        return Crop(image=image, box=self._framed(image, extent(keypoints, likely))) if likely.sum() >= FEWEST else self._whole(image)
 
-    def _framed(self, box: Float[np.ndarray, " 4"] | Sequence[float]) -> Box:
+    @property
+    def _squashes(self) -> bool:
+        """Whether the network knows whole pictures alone, pressed into its input."""
+        return self.network.framing.framing == "squash"
+
+    def _framed(self, image: Image, box: Float[np.ndarray, " 4"] | Sequence[float]) -> Box:
         if not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
             raise UsageError(f"box {[round(float(v), 1) for v in box]} is empty", "Boxes are x1, y1, x2, y2 in pixels")
-        return fit_aspect(box, self.network.input_size, MARGIN)
+        return self._whole(image).box if self._squashes else fit_aspect(box, self.network.input_size, self.network.framing.scale)
 
     def _ask(self, crops: Sequence[Crop]) -> tuple[Float[np.ndarray, "n K 2"], Float[np.ndarray, "n K"]]:
         """The network's keypoints in image pixels, and their scores."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from glasspose import autoencoding, starting
 from glasspose.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_weights
 from glasspose.configs.data import Data
+from glasspose.configs.framing import Framing
 from glasspose.configs.training import PACKS, Recipe, validation_data
 from glasspose.curves import save_curves
 from glasspose.data import as_skeleton, read
@@ -305,7 +306,7 @@ def _stale(recipe: Recipe, run: Run) -> bool:
 def start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False) -> tuple[Run, list[str]]:
     """A run before its first step, and what is to be said of where its weights come from."""
     torch.manual_seed(recipe.seed)
-    network = PoseNetwork(recipe.model, recipe.codec, skeleton)
+    network = PoseNetwork(recipe.model, recipe.codec, skeleton, Framing(framing=recipe.packing.framing, margin=recipe.packing.margin))
     copied = None if init is None else starting.start_from(network, init)
     story = [] if copied is None else copied.lines()
     if getattr(recipe.model, "pretrained", False) and init is None and not resume:

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from glasspose.__main__ import main
-from glasspose.configs.reading import LARGEST, read_recipe, read_yaml
+from glasspose.configs.augmentation import Augmentation
+from glasspose.configs.reading import LARGEST, read_recipe, read_yaml, recipe_defaults
 from glasspose.configs.training import Recipe
 from glasspose.errors import UsageError
 from glasspose.folds import OutOfFold
@@ -232,3 +233,29 @@ def test_options_reach_into_lists(tmp_path, monkeypatch, capsys):
 def test_options_that_reach_nothing_are_refused(tmp_path, monkeypatch, capsys, option):
     code, _, seen = asked(tmp_path, monkeypatch, capsys, option, "/x")
     assert (code, seen) == (2, [])
+
+
+def told(tmp_path, recipe, *words):
+    """The recipe that a command line with these words means."""
+    from glasspose.__main__ import _app
+
+    (tmp_path / "r.yaml").write_text("data: {kind: drawn_people}\n" + recipe)
+    rest = [str(tmp_path / "r.yaml"), *words]
+    app = _app("train")
+    app.config = [recipe_defaults(rest)]
+    return app.parse_args(["train", *rest], exit_on_error=False, print_error=False)[1].arguments["recipe"]
+
+
+@pytest.mark.parametrize("spelt", [("--augmentation.preset", "heavy"), ("--augmentation.preset=heavy",)])
+def test_a_preset_on_the_command_line_is_that_preset(tmp_path, spelt):
+    assert told(tmp_path, "augmentation: {rotation: 5, blur: 0}\n", *spelt).augmentation == Augmentation(preset="heavy")
+    own = told(tmp_path, "augmentation: {rotation: 5, blur: 0}\n", *spelt, "--augmentation.rotation", "7").augmentation
+    assert own == Augmentation(preset="heavy", rotation=7)
+
+
+def test_another_kind_on_the_command_line_takes_what_both_know(tmp_path):
+    text = "model: {kind: hourglass, stacks: 2, input_size: [64, 64]}\noptimiser: {kind: adamw, learning_rate: 0.1, betas: [0.5, 0.9]}\n"
+    recipe = told(tmp_path, text, "--model.kind", "deeppose", "--codec.kind=coordinates", "--optimiser.kind", "sgd")
+    assert (recipe.model.kind, recipe.model.input_size) == ("deeppose", (64, 64))
+    assert (recipe.optimiser.kind, recipe.optimiser.learning_rate) == ("sgd", 0.1)
+    assert told(tmp_path, text, "--model.kind", "hourglass").model.stacks == 2

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasspose.configs.data import Coco, DrawnPeople
+from glasspose.configs.framing import Framing
 from glasspose.configs.training import Packing
 from glasspose.data import read
-from glasspose.data.framing import evaluation_box, framed, grown, thesis_square
+from glasspose.data.framing import box_to_show, evaluation_box, framed, grown, shown, thesis_square
 from glasspose.data.loading import PackedPeople, person_of
 from glasspose.data.mean_colour import mean_colour
 from glasspose.data.packing import pack, pack_folder, packable
 from glasspose.errors import InputError
-from glasspose.geometry import extent, transform
+from glasspose.geometry import extent, fit_aspect, transform
 from glasspose.images import image_size, load_image, save_image
 from glasspose.structures import Annotation, Dataset
 
@@ -104,6 +105,23 @@ def test_the_square_is_the_middle_of_the_kept_crop(drawn, tmp_path, framing):
     for place, someone in enumerate(people):
         corners = framed(someone, config).reshape(2, 2) - 0.5
         assert transform(corners, packed.image_to_crop[place]) == pytest.approx(np.array([[31.5, 31.5], [95.5, 95.5]]))
+
+
+@pytest.mark.parametrize("framing", [Framing(), Framing(margin=1.6), Framing(framing="thesis"), Framing(framing="squash")])
+def test_people_are_judged_in_what_training_showed(drawn, framing):
+    """From the labels, and through the box that a predictor is given."""
+    for someone in packable(drawn, framing):
+        seen = shown(someone, framing, (64, 64))
+        assert seen == pytest.approx(framed(someone, framing))
+        if framing.framing != "squash":
+            assert fit_aspect(box_to_show(someone, framing), (64, 64), framing.scale) == pytest.approx(seen)
+
+
+def test_who_has_no_thesis_square_is_judged_in_the_box_and_a_tenth(drawn):
+    lost = replace(drawn.annotations[0], keypoints=drawn.annotations[0].keypoints - 60)
+    thesis = Framing(framing="thesis")
+    assert framed(lost, thesis) is None
+    assert shown(lost, thesis, (64, 64)) == pytest.approx(fit_aspect(lost.box, (1, 1), 1.1))
 
 
 def test_packs_of_another_framing_are_other_packs(drawn, tmp_path):

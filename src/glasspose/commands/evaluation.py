@@ -26,8 +26,8 @@ def evaluate(
 
     Example: glasspose evaluate hourglass-tiny-lsp --data.kind drawn_people --data.count 40
 
-    Two protocols are printed: the crop from the labels (square, 1.25 x the longer labelled side), and predict's own two passes over
-    the whole picture.
+    Two protocols are printed: the crop from the labels (as in training; usually a square, 1.25 x the longer labelled side), and
+    predict's own two passes over the whole picture.
 
     Parameters
     ----------

@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from cyclopts.config import Dict
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from glasspose.configs.training import Recipe
 from glasspose.errors import UsageError
@@ -111,7 +111,36 @@ def recipe_defaults(tokens: list[str], verb: str = "train") -> Dict:
             del tokens[place]
             value = found[4] if found[4] is not None else tokens.pop(place) if tokens[place:] and not tokens[place].startswith("--") else "true"
             entry[found[3].replace("-", "_")] = value
+    _leave_other_kinds(data, tokens)
     return Dict({verb: _dashed(data)}, source=path)
+
+
+def _leave_other_kinds(data: dict[str, Any], tokens: Sequence[str]) -> None:
+    """Where the command line names another kind than the recipe, what only the recipe's own kind knows is left out; a preset starts from nothing."""
+    given = {}
+    for token, after in _pairs(tokens):
+        name, joined, value = token.removeprefix("--").partition("=")
+        given[name] = value if joined else after
+    if "augmentation.preset" in given:
+        data.pop("augmentation", None)
+    for section, part in data.items():
+        kind, known = given.get(f"{section}.kind"), _KINDS.get(section, {})
+        if isinstance(part, dict) and kind in known and part.get("kind") != kind:
+            data[section] = {key: value for key, value in part.items() if key in known[kind].model_fields}
+
+
+def _pairs(tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """Every option with the word after it."""
+    return [(token, after) for token, after in zip(tokens, [*tokens[1:], ""], strict=False) if token.startswith("--")]
+
+
+def _kinds(section: str) -> dict[str, type[BaseModel]]:
+    """The configurations that a section of a recipe may hold, by their kind."""
+    union = Recipe.model_fields[section].annotation
+    return {known.model_fields["kind"].default: known for known in get_args(union) if isinstance(known, type) and issubclass(known, BaseModel)}
+
+
+_KINDS = {section: _kinds(section) for section in ("model", "codec", "data", "optimiser", "schedule")}
 
 
 def _entry(data: dict[str, Any], key: str, place: int) -> dict[str, Any] | None:

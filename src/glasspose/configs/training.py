@@ -9,25 +9,20 @@ from glasspose.configs.augmentation import ELSEWHERE, Augmentation
 from glasspose.configs.codecs import Codec, Heatmap
 from glasspose.configs.config import Config
 from glasspose.configs.data import Data
+from glasspose.configs.framing import Framing
 from glasspose.configs.models import Autoencoder, Hourglass, Model, UvicHourglass
 from glasspose.configs.pairing import mismatch
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Packing(Config):
+class Packing(Framing):
     """How people are cut out once, before training."""
 
     size: Annotated[int, Field(ge=32, le=1024)] = 256
-    """Pixels along the person's square (1.25 x the longer labelled side, where `framing` says nothing else) in the kept crop."""
+    """Pixels along the person's square (1.25 x the longer labelled side, where `framing` and `margin` say nothing else) in the kept crop."""
     context: Annotated[float, Field(ge=1, le=4)] = 2.0
     """How much wider than that square the kept crop is, as room for augmentation."""
-    framing: Literal["box", "thesis", "squash"] = "box"
-    """How the person's square is made in training; `evaluate` and `predict` keep to `box` with 1.25. thesis: box and keypoints together,
-    centred on the outermost keypoints, a tenth wider, moved into the picture; who does not fit is left out. squash: the whole picture,
-    without regard to its aspect."""
-    margin: Annotated[float, Field(ge=1, le=4)] = 1.25
-    """For the framing `box`: the square's side in longer sides of the box."""
 
 
 class _Optimiser(Config):

@@ -5,30 +5,45 @@ from pathlib import Path
 
 import numpy as np
 
-from glasspose.configs.training import Packing
+from glasspose.configs.framing import MARGIN, THESIS_MARGIN, Framing
 from glasspose.geometry import Box, extent, fit_aspect
 from glasspose.images import image_size
 from glasspose.structures import Annotation
 
-EVALUATION_SCALE = 1.25
-"""The square that a person is judged in: this many times the longer side of the labelled box."""
-THESIS_MARGIN = 1.1
 size_of = lru_cache(maxsize=1 << 18)(image_size)
 
 
 def evaluation_box(person: Annotation) -> Box:
-    """The square that a person is judged in, corner-based image pixels."""
-    return fit_aspect(person.box, (1, 1), EVALUATION_SCALE)
+    """The square that a person is judged in where nothing else is said, corner-based image pixels."""
+    return fit_aspect(person.box, (1, 1), MARGIN)
 
 
-def framed(person: Annotation, config: Packing) -> Box | None:
+def framed(person: Annotation, config: Framing) -> Box | None:
     """The box that the configuration asks for, corner-based image pixels; None where the person does not fit it and is left out."""
     if config.framing == "box":
         return fit_aspect(person.box, (1, 1), config.margin)
     size = size_of(Path(person.image))
-    if config.framing == "squash":
-        return np.array([0, 0, size[1], size[0]], np.float64)
-    return thesis_square(person, size)
+    return whole(size) if config.framing == "squash" else thesis_square(person, size)
+
+
+def box_to_show(person: Annotation, framing: Framing) -> Box:
+    """The box with which a `Predictor` of such a network cuts the person out as training did, as far as training would have taken him."""
+    if framing.framing != "thesis":
+        return person.box
+    square = thesis_square(person, size_of(Path(person.image)))
+    return person.box if square is None else grown(square, 1 / THESIS_MARGIN)
+
+
+def shown(person: Annotation, framing: Framing, input_size: tuple[int, int]) -> Box:
+    """The part of the picture that a network of this framing sees of a labelled person, corner-based image pixels."""
+    if framing.framing == "squash":
+        return whole(size_of(Path(person.image)))
+    return fit_aspect(box_to_show(person, framing), input_size, framing.scale)
+
+
+def whole(size: tuple[int, int]) -> Box:
+    """A picture of (height, width)."""
+    return np.array([0, 0, size[1], size[0]], np.float64)
 
 
 def thesis_square(person: Annotation, size: tuple[int, int]) -> Box | None:

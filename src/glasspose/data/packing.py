@@ -17,8 +17,9 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from glasspose.configs.framing import MARGIN
 from glasspose.configs.training import Packing
-from glasspose.data.framing import EVALUATION_SCALE, framed, grown
+from glasspose.data.framing import framed, grown
 from glasspose.errors import InputError
 from glasspose.files import write_atomically
 from glasspose.geometry import Matrix, crop_matrix, warp
@@ -146,7 +147,7 @@ def _plan(dataset: Dataset, people: list[Annotation], config: Packing) -> dict[s
     labels = hashlib.sha256()
     for person in people:
         labels.update(f"{person.image.name} {person.person_id} {person.keypoints.tolist()} {person.labelled.tolist()} {person.box.tolist()}".encode())
-    usual = config.framing == "box" and config.margin == EVALUATION_SCALE
+    usual = config.framing == "box" and config.margin == MARGIN
     framing = {} if usual else {"framing": config.framing} | ({"margin": config.margin} if config.framing == "box" else {})
     return framing | {
         "name": dataset.name,

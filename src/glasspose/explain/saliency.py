@@ -118,7 +118,8 @@ def _sample(asked: Witness, data: Any, n: int, seed: int, box: Sequence[float] |
 def _framed(asked: Witness, photo: str, box: Sequence[float] | None) -> Float[np.ndarray, " 4"]:
     """The crop that `predict` would end with; for files of other networks the whole picture, unless a box is given."""
     from glasspose.calibration import calibration_from_card
-    from glasspose.prediction import MARGIN, Predictor
+    from glasspose.configs.framing import MARGIN
+    from glasspose.prediction import Predictor
 
     image = load_image(photo)
     if asked.network is not None:

@@ -9,10 +9,10 @@ from glasspose.calibration import STRONGEST, calibration_from_card
 from glasspose.engines.exported import INPUT
 from glasspose.geometry import PADDING
 from glasspose.network import PoseNetwork
-from glasspose.prediction import FEWEST, FEWEST_BELOW, LIKELY, MARGIN, PORTRAIT_MARGIN
+from glasspose.prediction import FEWEST, FEWEST_BELOW, LIKELY, PORTRAIT_MARGIN
 from glasspose.structures import DEVIATION, MEAN
 
-TAKEN = ("licence", "intended_use", "known_skew")
+TAKEN = ("licence", "intended_use", "known_skew", "packing")
 """From the card of the weights, as it stands."""
 
 
@@ -45,7 +45,7 @@ def card_of(network: PoseNetwork, weights: Mapping[str, Any], *, to: str, flip_t
         "flip": list(network.skeleton.flip),
         "mirrors": network.skeleton.mirrors,
         "framing": {
-            "margin": MARGIN,
+            "margin": network.framing.scale,
             "portrait_margin": PORTRAIT_MARGIN,
             "likely": LIKELY,
             "fewest": FEWEST,

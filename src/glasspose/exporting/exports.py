@@ -60,6 +60,8 @@ def export(
         if data is None:
             raise UsageError("8 bits need people to calibrate and to validate on", "Name a dataset with --data.kind and --data.root")
     network, card = load_weights(weights)
+    if network.framing.framing == "squash":
+        raise UsageError("a network of squashed pictures has no exported form", "Only `predict` and `evaluate` know how to squash a picture")
     target = out or Path("glasspose-out/export") / f"{card['name']}{FORMATS[to].suffix}"
     if target.suffix != FORMATS[to].suffix:
         raise UsageError(f"{target} does not end in {FORMATS[to].suffix}, as files of {to} do", "Name another --out")
@@ -87,7 +89,7 @@ def _crops(network: PoseNetwork, data: Data | None, pictures: Path | None) -> tu
         crops = folder_crops(pictures, network.input_size)
         return crops, f"{len(crops)} pictures of {pictures.name}"
     if data is not None:
-        crops = people_crops(spread(dataset_people(data, network.skeleton), MOST), network.input_size)
+        crops = people_crops(spread(dataset_people(data, network.skeleton), MOST), network.input_size, network.framing)
         return crops, f"{len(crops)} people of {data.kind}/{data.split}"
     crops = default_crops(network.input_size)
     return crops, f"the portrait inside matplotlib, twice, and {len(crops) - 2} drawn people"
@@ -98,7 +100,7 @@ def _calibration(network: PoseNetwork, data: Data | None, split: str) -> Crops:
     if split == data.split:
         raise UsageError(f"8 bits cannot be calibrated and validated on the same split {split!r}", "Name another with --calibration-split")
     people = dataset_people(data.model_copy(update={"split": split}), network.skeleton)
-    return people_crops(spread(people, CALIBRATION), network.input_size)
+    return people_crops(spread(people, CALIBRATION), network.input_size, network.framing)
 
 
 def _validated(network: PoseNetwork, runner: Runner, data: Data, flip_test: bool, progress: Callable[[int, int], None]) -> Validation:

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from glasspose.configs.data import Data, DrawnPeople
+from glasspose.configs.framing import Framing
 from glasspose.data import as_skeleton, read
+from glasspose.data.framing import shown
 from glasspose.errors import InputError
 from glasspose.geometry import Box, crop_matrix, fit_aspect, warp
 from glasspose.images import SUFFIXES, load_image
-from glasspose.prediction import MARGIN
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Annotation, Image
 
@@ -29,10 +30,9 @@ def default_crops(size: tuple[int, int]) -> Crops:
 
     portrait = load_image(Path(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))))
     height, width = portrait.shape[:2]
-    near = [
-        _crop(portrait, np.array([0, 0, width, height]) * share + np.array([1, 1, 1, 1]) * away, size, 1.0) for share, away in ((1, 0), (0.7, 60))
-    ]
-    return np.concatenate([np.stack(near), people_crops(read(DrawnPeople(count=DRAWN, split="parity")).annotations, size)])
+    boxes = [np.array([0, 0, width, height]) * share + away for share, away in ((1, 0), (0.7, 60))]
+    near = [_crop(portrait, fit_aspect(box, size), size) for box in boxes]
+    return np.concatenate([np.stack(near), people_crops(read(DrawnPeople(count=DRAWN, split="parity")).annotations, size, Framing())])
 
 
 def folder_crops(folder: Path, size: tuple[int, int]) -> Crops:
@@ -43,7 +43,7 @@ def folder_crops(folder: Path, size: tuple[int, int]) -> Crops:
     if not paths:
         raise InputError(f"{folder} holds no pictures", "Name a folder of pictures with --pictures")
     images = (load_image(path) for path in spread(paths, MOST))
-    return np.stack([_crop(image, np.array([0, 0, image.shape[1], image.shape[0]]), size, 1.0) for image in images])
+    return np.stack([_crop(image, fit_aspect((0, 0, image.shape[1], image.shape[0]), size), size) for image in images])
 
 
 def dataset_people(data: Data, skeleton: Skeleton) -> list[Annotation]:
@@ -54,13 +54,13 @@ def dataset_people(data: Data, skeleton: Skeleton) -> list[Annotation]:
     return people
 
 
-def people_crops(people: Sequence[Annotation], size: tuple[int, int]) -> Crops:
-    """Each person's square as in training and evaluation."""
-    return np.stack([_crop(load_image(person.image), person.box, size, MARGIN) for person in people])
+def people_crops(people: Sequence[Annotation], size: tuple[int, int], framing: Framing) -> Crops:
+    """Each person as in training and evaluation."""
+    return np.stack([_crop(load_image(person.image), shown(person, framing, size), size) for person in people])
 
 
-def _crop(image: Image, box: Box, size: tuple[int, int], margin: float) -> UInt8[np.ndarray, "H W 3"]:
-    return warp(image, crop_matrix(fit_aspect(box, size, margin), size), size)
+def _crop(image: Image, box: Box, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
+    return warp(image, crop_matrix(box, size), size)
 
 
 def spread(things: Sequence[T], most: int) -> list[T]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from glasspose.data.framing import shown
 from glasspose.errors import ExportError, InputError
 from glasspose.exporting.parity import BATCH, Runner, reference
 from glasspose.exporting.pictures import people_crops
-from glasspose.geometry import crop_matrix, fit_aspect, invert, transform
+from glasspose.geometry import crop_matrix, invert, transform
 from glasspose.measuring import STANDARD, match, numbers
 from glasspose.network import PoseNetwork
-from glasspose.prediction import MARGIN
 from glasspose.structures import Annotation
 
 MOST_LOST = 0.005
@@ -57,7 +57,7 @@ def validate(
     ours, theirs = [], []
     for start in range(0, len(people), BATCH):
         part = people[start : start + BATCH]
-        crops = people_crops(part, network.input_size)
+        crops = people_crops(part, network.input_size, network.framing)
         ours.append(_told(reference(network, crops, flip_test=flip_test)[0], part, network))
         theirs.append(_told(runner(crops), part, network))
         progress(start + len(part), len(people))
@@ -71,11 +71,11 @@ def validate(
 def _told(told: Any, people: Sequence[Annotation], network: PoseNetwork) -> Float[np.ndarray, "n K 3"]:
     """In image pixels."""
     size = network.input_size
-    back = [invert(crop_matrix(fit_aspect(person.box, size, MARGIN), size)) for person in people]
+    back = [invert(crop_matrix(shown(person, network.framing, size), size)) for person in people]
     places = np.stack([transform(points, matrix) for points, matrix in zip(told.keypoints, back, strict=True)])
     return np.concatenate([places, told.scores[..., None]], -1)
 
 
 def _pck(told: Float[np.ndarray, "N K 3"], people: Sequence[Annotation], network: PoseNetwork) -> dict[str, Any]:
-    matched = match(told, people, network.skeleton, network.input_size, MARGIN)
+    matched = match(told, people, network.skeleton, network.input_size, network.framing)
     return numbers(told, people, matched).report
