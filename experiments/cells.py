@@ -37,6 +37,8 @@ class Cell:
     """The data whose validation people it is measured on."""
     systems: str = ""
     """Rows of docs/systems.md."""
+    explains: bool = False
+    """It asks `explain skips` what the weights of `init` lose without any of them."""
     trains: bool = True
     """False: it measures the weights of `init` again, in another way."""
     baseline: str | None = ""
@@ -196,6 +198,17 @@ CELLS = (
             ("linear", "+ 50 linear numbers", (*CODE, *LINEAR), "newell-1", True, "M6", "never run"),
             ("no-skips", "retrained without skips", ("--model.no-skips",), None, True, "M7", "never run"),
         )
+    ),
+    Cell(
+        name="squeezed-post-hoc",
+        group=SQUEEZED,
+        label="skips taken from the trained one",
+        init="newell-1",
+        trains=False,
+        explains=True,
+        systems="M7 X1",
+        document=".441 to .179",
+        why="Newell's network; zeros in their place",
     ),
     Cell(name="gaussian", group=LOSSES, label="MSE, sigma 1", systems="T2", init="newell-1", trains=False),
     Cell(name="weighted", group=LOSSES, label="weighted MSE", options=("--codec.loss", "weighted_mse"), systems="T9"),

@@ -109,6 +109,9 @@ def row(cell: Cell, size: str) -> str:
     if not found:
         waits = "for a GPU: not run yet" if size == "full" else "not run yet"
         return f"| {label} |{' |' * (5 + len(columns))} {cell.document} | {'; '.join(filter(None, (cell.why, waits)))} |"
+    if cell.explains:
+        lost = found[0]["evaluation"]["lost"]["zero"]
+        return f"| {label} | {found[0]['parameters'] / 1e6:.2f} M | | | lost: {lost} | |{' |' * len(columns)} {cell.document} | {cell.why} |"
     minutes = [f"{one['seconds'] / 60:.0f}" for one in found if one["seconds"]]
     first = baseline(cell)
     cells = [label, f"{found[0]['parameters'] / 1e6:.2f} M", score(found, None), score(found, "two_pass")]

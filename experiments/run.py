@@ -7,6 +7,7 @@ python experiments/run.py --data $GLASSPOSE_DATA --again                        
 """
 
 import argparse
+import csv
 import json
 import platform
 import subprocess
@@ -48,16 +49,33 @@ def again(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path)
 def measured(cell: Cell, seed: int, size: str, data: Path, runs: Path, packs: Path) -> dict[str, Any]:
     """What `evaluate` says of the cell's weights."""
     words = evaluate_words(cell, seed, size, data, runs)
+    if cell.explains:
+        return _explained(words, runs / f"{cell.name}-{size}-seed{seed}", data, runs, packs)
     result = runs / f"{cell.name}-{size}-seed{seed}" / "evaluation.json"
     _call([*words, "--keep", "--json", str(result)])
     evaluation = json.loads(result.read_text())
     return {
         "evaluate": _shown(words, data, runs, packs),
-        "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip(),
+        "commit": _commit(),
         "parameters": _parameters(Path(words[1])),
         "people": hits(evaluation.pop("people")),
         "evaluation": evaluation,
     }
+
+
+def _explained(words: list[str], out: Path, data: Path, runs: Path, packs: Path) -> dict[str, Any]:
+    """The rows of `explain skips` with every skip gone, by what stands in their place."""
+    _call([*words, "--out", str(out)])
+    with (out / "skips-effects.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    every = max((row["branches"] for row in rows), key=lambda name: name.count("+"))
+    lost = {row["mode"]: row["PCK@0.2 lost, points"] for row in rows if row["branches"] == every}
+    told = {"evaluate": _shown(words, data, runs, packs), "commit": _commit(), "parameters": _parameters(Path(words[2]))}
+    return told | {"people": {}, "evaluation": {"lost": lost, "branches": every}}
+
+
+def _commit() -> str:
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _keep(cell: Cell, seed: int, size: str, told: dict[str, Any]) -> None:
@@ -102,6 +120,8 @@ def evaluate_words(cell: Cell, seed: int, size: str, data: Path, runs: Path) -> 
     """The command that measures it."""
     weights = runs / f"{cell.name if cell.trains else cell.init}-{size}-seed{seed}" / "best.safetensors"
     named = ["--data.kind", cell.measured, "--data.root", str(data / cell.measured), "--data.split", "val"]
+    if cell.explains:
+        return ["explain", "skips", str(weights), *named, "--n", "500"]
     heads = ["--data.skeleton", "head_box"] if cell.heads else []
     counted = ["--protocols", ",".join(cell.protocols)] if cell.protocols else []
     return ["evaluate", str(weights), *named, *heads, *counted, *cell.evaluate]
