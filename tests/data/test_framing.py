@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.data import Coco, DrawnPeople
 from glasspose.configs.framing import Framing
 from glasspose.configs.training import Packing
@@ -17,7 +18,7 @@ from glasspose.data.loading import PackedPeople, person_of
 from glasspose.data.mean_colour import mean_colour
 from glasspose.data.packing import pack, pack_folder, packable
 from glasspose.errors import InputError
-from glasspose.geometry import extent, fit_aspect, transform
+from glasspose.geometry import crop_matrix, extent, fit_aspect, transform
 from glasspose.images import image_size, load_image, save_image
 from glasspose.structures import Annotation, Dataset
 
@@ -115,6 +116,25 @@ def test_people_are_judged_in_what_training_showed(drawn, framing):
         assert seen == pytest.approx(framed(someone, framing))
         if framing.framing != "squash":
             assert fit_aspect(box_to_show(someone, framing), (64, 64), framing.scale) == pytest.approx(seen)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (48, 64), (64, 64)])
+@pytest.mark.parametrize("margin", [1.25, 1.5])
+@pytest.mark.parametrize("options", [None, Augmentation(flip=0, rotation=0, scale=0, translation=0, wide=0, close=0, cut=0)])
+def test_training_shows_what_evaluation_shows(drawn, tmp_path, size, margin, options):
+    """In inputs of any aspect: the crop that `evaluate` makes of the picture."""
+    config = Packing(size=64, context=2, margin=margin)
+    views = PackedPeople([pack(drawn, tmp_path / "p", config)], size, options)
+    for place, someone in enumerate(packable(drawn, config)):
+        judged = crop_matrix(shown(someone, Framing(margin=margin), size), size)
+        assert views[0, place]["image_to_input"] == pytest.approx(judged, abs=1e-3)
+
+
+def test_an_oblong_input_shows_a_thesis_square_whole(drawn, tmp_path):
+    views = PackedPeople([pack(drawn, tmp_path / "p", Packing(size=64, framing="thesis"))], (64, 48))
+    someone = packable(drawn, Packing(framing="thesis"))[0]
+    around = fit_aspect(framed(someone, Framing(framing="thesis")), (64, 48))
+    assert views[0, 0]["image_to_input"] == pytest.approx(crop_matrix(around, (64, 48)), abs=1e-3)
 
 
 def test_who_has_no_thesis_square_is_judged_in_the_box_and_a_tenth(drawn):

@@ -148,7 +148,9 @@ def person_in_picture(known: Annotation) -> tuple[Person, Matrix]:
         part, x1, y1 = image, 0, 0
     moved = np.array([x1, y1, x1, y1], np.float64)
     picture = np.array([0.0, 0.0, image.shape[1], image.shape[0]]) - moved
-    person = Person(crop=part, keypoints=known.keypoints - moved[:2], labelled=known.labelled, square=square - moved, picture=picture)
+    person = Person(
+        crop=part, keypoints=known.keypoints - moved[:2], labelled=known.labelled, square=square - moved, picture=picture, box=known.box - moved
+    )
     return person, np.array([[1.0, 0.0, -x1], [0.0, 1.0, -y1]])
 
 
@@ -159,6 +161,8 @@ def person_of(pack: Pack, place: int) -> Person:
     matrix = pack.image_to_crop[place]
     height, width = pack.image_sizes[place]
     corners = transform(np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]), matrix) + 0.5
+    box = (transform(pack.boxes[place].reshape(2, 2) - 0.5, matrix) + 0.5).ravel()
+    of_box = np.abs((box[:2] + box[2:]) / 2 - side / 2).max() < 0.5 and (box[2:] > box[:2]).all()  # of other framings the square has another middle
     return Person(
         crop=np.asarray(pack.crops[place]),
         keypoints=transform(pack.keypoints[place], matrix),
@@ -166,6 +170,7 @@ def person_of(pack: Pack, place: int) -> Person:
         square=np.array([margin, margin, side - margin, side - margin]),
         picture=corners.ravel(),
         scale=scale_of(matrix),
+        box=box if of_box else None,
     )
 
 

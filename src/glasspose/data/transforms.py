@@ -34,6 +34,15 @@ class Person:
     """Where the whole picture lies, which may be beyond the crop."""
     scale: float = 1.0
     """Pixels of the crop for one of the picture."""
+    box: Box | None = None
+    """The labelled box, where the square was made of it."""
+
+    def view(self, size: tuple[int, int]) -> Box:
+        """What an input of this size shows of the person: the square, or in an input that is not square the box in its aspect, as in evaluation."""
+        if size[0] == size[1] or self.box is None:
+            return fit_aspect(self.square, size)
+        sides = self.box[2:] - self.box[:2]
+        return fit_aspect(self.box, size, float((self.square[2] - self.square[0]) / sides.max()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,8 +60,8 @@ class View:
 
 
 def plain_view(person: Person, size: tuple[int, int]) -> View:
-    """The evaluation square, nothing changed."""
-    matrix = crop_matrix(fit_aspect(person.square, size), size)
+    """What is evaluated, nothing changed."""
+    matrix = crop_matrix(person.view(size), size)
     keypoints = transform(person.keypoints, matrix)
     outside = np.zeros(len(keypoints), bool)
     return View(image=warp(person.crop, matrix, size), keypoints=keypoints, outside=outside, matrix=matrix, flipped=False)
@@ -60,7 +69,7 @@ def plain_view(person: Person, size: tuple[int, int]) -> View:
 
 def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], options: Augmentation, rng: np.random.Generator) -> View:
     """A random view: framing, rotation, scale, translation, mirror, a cut-off edge, colours, an occluding patch."""
-    box = _jitter(fit_aspect(_framing(person, skeleton, options, rng), size), options, rng)
+    box = _jitter(fit_aspect(_framing(person, skeleton, size, options, rng), size), options, rng)
     box, turn = _padded_or_turned(box, options, rng) if options.rotate_or_pad else (_padded(box, options.pad, rng), _rotation(options, rng))
     matrix = crop_matrix(box, size, turn)
     flipped = bool(rng.random() < options.flip) and skeleton.mirrors
@@ -79,23 +88,24 @@ def augmented_view(person: Person, skeleton: Skeleton, size: tuple[int, int], op
     return View(image=image, keypoints=keypoints, outside=outside, matrix=matrix, flipped=flipped)
 
 
-def _framing(person: Person, skeleton: Skeleton, options: Augmentation, rng: np.random.Generator) -> Box:
-    """The person's square, or a view between it and the whole picture, or a part of the person."""
+def _framing(person: Person, skeleton: Skeleton, size: tuple[int, int], options: Augmentation, rng: np.random.Generator) -> Box:
+    """What is evaluated, or a view between it and the whole picture, or a part of the person."""
+    usual = person.square if size[0] == size[1] else person.view(size)
     chance = rng.random()
     if chance < options.wide:
-        return np.asarray(person.square + rng.random() * (fit_aspect(person.picture, (1, 1)) - person.square))
+        return np.asarray(usual + rng.random() * (fit_aspect(person.picture, size) - usual))
     if chance < options.wide + options.close:
-        return _part(person, skeleton, rng)
-    return person.square
+        return _part(person, skeleton, usual, rng)
+    return usual
 
 
-def _part(person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Box:
+def _part(person: Person, skeleton: Skeleton, usual: Box, rng: np.random.Generator) -> Box:
     lower = np.isin(np.arange(len(skeleton)), skeleton.lower_body)
     bust = np.array([any(word in name for word in _HEAD_AND_SHOULDERS) for name in skeleton.keypoints])
     chosen = (~lower, lower, bust)[rng.choice(3, p=(0.35, 0.2, 0.45))] & person.labelled  # portraits are what people take most
     margin = rng.uniform(1.2, 1.9)
     if chosen.sum() < 3:
-        return person.square
+        return usual
     box = fit_aspect(extent(person.keypoints, chosen), (1, 1), margin)
     side, smallest = box[2] - box[0], FEWEST_PIXELS * person.scale
     return box if side >= smallest else fit_aspect(box, (1, 1), smallest / side)

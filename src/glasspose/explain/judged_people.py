@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from glasspose.configs.framing import Framing
 from glasspose.data import as_skeleton
-from glasspose.data.framing import evaluation_box
+from glasspose.data.framing import shown
 from glasspose.errors import InputError, UsageError
 from glasspose.explain.opinions import opinions
 from glasspose.explain.sample import sample_of
 from glasspose.explain.subject import Progress, Subject, silent, subject
 from glasspose.explain.suspicion import Claims
-from glasspose.geometry import crop_matrix, fit_aspect, invert
+from glasspose.geometry import crop_matrix, invert
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import Skeleton, skeleton_from_json
 from glasspose.structures import Annotation, Dataset
@@ -82,7 +83,7 @@ class OneNetwork(Judges):
 
     def to_image(self, people: Sequence[Annotation]) -> Float[np.ndarray, "N 2 3"]:
         """Back from each person's crop."""
-        return np.stack([invert(crop_matrix(fit_aspect(evaluation_box(person), self.asked.size), self.asked.size)) for person in people])
+        return np.stack([invert(crop_matrix(shown(person, Framing(), self.asked.size), self.asked.size)) for person in people])
 
 
 class Folds(Judges):

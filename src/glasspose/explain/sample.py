@@ -10,13 +10,14 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from glasspose.configs.data import Data
+from glasspose.configs.framing import Framing
 from glasspose.data import as_skeleton, read
-from glasspose.data.framing import evaluation_box
+from glasspose.data.framing import shown
 from glasspose.data.loading import normalise
 from glasspose.data.outlines import Mask, Outline, cut_out, drawn, outlines_of
 from glasspose.data.packing import packable
 from glasspose.errors import InputError
-from glasspose.geometry import Matrix, crop_matrix, fit_aspect, scale_of, transform, warp
+from glasspose.geometry import Matrix, crop_matrix, scale_of, transform, warp
 from glasspose.images import load_image
 from glasspose.skeletons import Skeleton
 from glasspose.structures import Annotation, Image
@@ -111,7 +112,7 @@ def whose(masked: int, n: int, otherwise: str) -> str:
 
 
 def _matrix(person: Annotation, size: tuple[int, int]) -> Matrix:
-    return crop_matrix(fit_aspect(evaluation_box(person), size), size)
+    return crop_matrix(shown(person, Framing(), size), size)
 
 
 def _sample(people: Sequence[Annotation], skeleton: Skeleton, size: tuple[int, int], name: str, pixels: np.ndarray, content: bytes) -> Sample:
