@@ -15,6 +15,8 @@ MODELS = {
     "thesis_hourglass with autoencoder": ThesisHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, autoencoder=Autoencoder(code=6)),
     "uvic_hourglass": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1),
     "uvic_hourglass, separable": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, separable=True),
+    "uvic_hourglass, larger maps": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, output_stride=2),
+    "uvic_hourglass, smaller maps": UvicHourglass(input_size=SIZE, channels=16, depth=2, stacks=1, output_stride=8),
     "deeppose": DeepPose(input_size=SIZE, widths=(8, 8, 8, 8, 8), dense=32),
     "deeppose unscaled": DeepPose(input_size=SIZE, widths=(8, 8, 8, 8, 8), dense=32, scaling=False),
     "resnet": Resnet(input_size=SIZE, backbone="resnet18", dense=16),
@@ -24,7 +26,7 @@ MODELS = {
     "hrnet": Hrnet(input_size=SIZE, version="hrnet_w18_small"),
     "unet": Unet(input_size=SIZE, width=8, levels=2),
 }
-"""resnetv2 is not among them: its smallest has 24 million parameters; it has tests of its own."""
+"""resnetv2 is not among them: its smallest has 24 million parameters; it has a slow test of its own in models/test_models_contract.py."""
 CODECS = {
     "heatmap": Heatmap(),
     "coordinates": Coordinates(),

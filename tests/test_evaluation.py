@@ -1,12 +1,13 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from commands_for_tests import coco_file
-from dots_for_tests import DOTS, dot_network, moved
+from dots_for_tests import DOTS, dot_network, dot_picture, moved
 from glasspose import evaluation
 from glasspose.configs.codecs import Coordinates
 from glasspose.configs.data import Coco, DrawnPeople
@@ -17,6 +18,7 @@ from glasspose.evaluation import evaluate, evaluate_boxes
 from glasspose.images import image_size
 from glasspose.network import PoseNetwork
 from glasspose.prediction import Predictor
+from glasspose.skeletons import Skeleton
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,6 +70,13 @@ def test_a_network_of_squashed_pictures_sees_whole_pictures_once(network, people
     assert "squashed" in report["protocol"]
 
 
+def test_labels_that_are_moved_by_a_pixel_are_that_far_from_a_network_that_is_right(network, people):
+    """The network knows the dots' middles: what a pixel costs is the diagonal of one."""
+    right, wrong = (evaluate("dots", people.model_copy(update={"shift": shift}), flip_test=False, device="cpu")["epe"]["mean"] for shift in (0, -1))
+    assert right < 0.25
+    assert wrong == pytest.approx(2**0.5, abs=0.25)
+
+
 def test_the_flip_test_takes_back_a_shift_to_one_side(network, people):
     network.model.shift = torch.tensor([0.5, 0.0])
     plain, flipped = (evaluate("dots", people, flip_test=flip, device="cpu")["epe"]["mean"] for flip in (False, True))
@@ -85,6 +94,35 @@ def test_only_heatmaps_have_a_choice_of_decoders(tmp_path):
     coordinates = PoseNetwork(DeepPose(input_size=(64, 64), widths=(4, 4, 4, 4, 4), dense=8), Coordinates(), DOTS)
     with pytest.raises(UsageError, match="coordinates has no choice of decoders"):
         coordinates.decoded("quarter")
+
+
+HIPS = Skeleton(name="hips", keypoints=("left_hip", "right_hip", "left_eye", "right_eye", "nose", "neck"), pairs=((0, 1), (2, 3)))
+
+
+@pytest.mark.parametrize(("decoder", "right"), [("uvic", 1.0), ("uvic_flip", 1.0), ("argmax", 0.0), ("dark", 0.0)])
+def test_a_missing_keypoint_with_an_empty_map_is_right_as_uvic_counts(network, tmp_path, monkeypatch, decoder, right):
+    """One person without a nose, in the label and in the picture, with noise in its map: what others decode from that is far from (0, 0)."""
+    coco_file(tmp_path, [(1, 0)], HIPS.keypoints)
+    labels = tmp_path / "annotations/dots.json"
+    told = json.loads(labels.read_text())
+    told["annotations"][0]["keypoints"][12:15] = [0, 0, 0]
+    told["annotations"][0]["num_keypoints"] = 5
+    labels.write_text(json.dumps(told))
+    cv2.imwrite(str(tmp_path / "images/000000000001.png"), dot_picture(moved(0), (200, 600), missing=(4,))[..., ::-1])
+    network.skeleton = HIPS
+    forward = network.model.forward
+
+    def noisy(images):
+        maps = forward(images)
+        maps[:, :, 4, 20, 25] = 0.1
+        return maps
+
+    monkeypatch.setattr(network.model, "forward", noisy)
+    people = Coco(root=tmp_path, annotations="annotations/dots.json", images="images", split="all")
+    report = evaluate("dots", people, decoder=decoder, protocols=("uvic_x_only", "uvic"), flip_test=False, device="cpu")["protocols"]
+    assert report["uvic_x_only"]["per_keypoint"]["nose"] == right
+    assert report["uvic_x_only"]["per_keypoint"]["neck"] == 1.0
+    assert report["uvic"]["counts"]["nose"] == 0
 
 
 def test_the_numbers_are_those_of_a_hand_count(network, people, monkeypatch):

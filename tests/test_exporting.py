@@ -57,6 +57,27 @@ def lively(model, codec, seed=0):
     return network
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", ["uvic", "uvic_flip"])
+def test_the_graph_reads_heatmaps_off_as_uvic_does_too(decoder, tmp_path):
+    """Half of the keypoints are no answers there: score 0."""
+    network = lively("hourglass", "heatmap").decoded(decoder)
+    with torch.no_grad():
+        network.model.heads[0].bias += torch.where(torch.arange(14) < 7, 0.6, -0.6)
+    form = Onnx(tmp_path, "n")
+    form.write(Pipeline(network, flip_test=True), network.input_size, {"made_from": {"glasspose": "0"}}, None)
+    crops = pictures(network.input_size)
+    ours, ties = parity.reference(network, crops, flip_test=True)
+    found = told(form.path, crops)
+    assert 0.2 < (ours.scores == 0).mean() < 0.8
+    assert np.abs(found["scores"] - ours.scores).max() <= 1e-4
+    assert ties.mean() < 0.5
+    assert np.linalg.norm(found["keypoints"] - ours.keypoints, axis=-1)[~ties].max() <= parity.BOUND
+    with torch.inference_mode():
+        places, _ = network.keypoints(normalise(torch.from_numpy(crops)), flip_test=True)
+    assert np.abs(places.numpy() - ours.keypoints)[~ties].max() <= parity.BOUND
+
+
 @pytest.mark.parametrize("flip_test", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_graph_of_every_codec_does_what_the_network_does(codec, flip_test, tmp_path):

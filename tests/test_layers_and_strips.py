@@ -15,6 +15,7 @@ from glasspose.network import PoseNetwork
 from glasspose.prediction import Predictor
 from glasspose.skeletons import LSP
 from glasspose.strips import strip
+from networks_for_tests import tiny
 from recipes_for_tests import NANO
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,6 +38,17 @@ def test_a_row_for_each_tap_and_one_for_the_crop():
     assert sheet.shape[0] >= (len(taps) + 1) * CELL
     assert CHANNELS * CELL <= sheet.shape[1] <= CHANNELS * (CELL + 8)
     assert asked.flip_test, "as it was"
+
+
+def test_a_row_for_convolution_normalisation_and_pooling_of_the_first_layers(monkeypatch):
+    network = tiny("deeppose", "coordinates").eval()
+    shown, real = [], _row
+    monkeypatch.setattr("glasspose.layers._row", lambda name, values: shown.append((name, values.shape[1:])) or real(name, values))
+    layer_picture(Predictor(network, Calibration(seen=(0.0,) * 14, person=0.0), device="cpu"), PICTURE)
+    assert shown[:6] == [
+        *(("stem.conv", (16, 24)), ("stem.norm", (16, 24)), ("stem", (8, 12))),
+        *(("layer1.conv", (8, 12)), ("layer1.norm", (8, 12)), ("layer1", (4, 6))),
+    ]
 
 
 def test_the_liveliest_channels_of_the_picture_itself_are_shown():

@@ -64,6 +64,7 @@ def match(told: Told, people: Sequence[Annotation], skeleton: Skeleton, input_si
         image_ids=np.array([p.image_id for p in people]),
         to_grid=np.stack([_to_grid(shown(p, framing, input_size), input_size, grid) for p in people]),
         grid=grid,
+        unanswered=told[..., 2] == 0,
     )
 
 

@@ -24,7 +24,7 @@ class PoseNetwork(nn.Module):
         if problem := mismatch(model, codec):
             raise UsageError(problem)
         self.model_config, self.codec_config, self.skeleton, self.framing = model, codec, skeleton, framing or Framing()
-        self.codec = build_codec(codec, skeleton, model.input_size)
+        self.codec = build_codec(codec, skeleton, model.input_size, model.stride)
         self.model: nn.Module = build_model(model, self.codec.output_channels, len(skeleton))
 
     def around(self, model: nn.Module) -> "PoseNetwork":
@@ -39,7 +39,7 @@ class PoseNetwork(nn.Module):
             raise UsageError(f"a codec of kind {self.codec_config.kind} has no choice of decoders", "Leave --decoder out")
         other = self.around(self.model)
         other.codec_config = self.codec_config.model_copy(update={"decoder": decoder})
-        other._modules = {**other._modules, "codec": build_codec(other.codec_config, self.skeleton, self.input_size)}
+        other._modules = {**other._modules, "codec": build_codec(other.codec_config, self.skeleton, self.input_size, self.codec.stride)}
         return other
 
     @property
@@ -58,11 +58,15 @@ class PoseNetwork(nn.Module):
         The flip test averages it with that for the mirrored pictures, mirrored back, left and right swapped. Skeletons that have no mirror
         image (`Skeleton.mirrors`) are not asked.
         """
-        answer = self.codec.activate(self.model(images) if raw is None else raw)
+        views = self.views(images, raw, flip_test=flip_test)
+        return views[0] if len(views) == 1 else (views[0] + views[1]) / 2
+
+    def views(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> list[Float[Tensor, "B S ..."]]:
+        """The answer for the pictures and, with the flip test, that for the mirrored ones, mirrored back."""
+        answers = [self.codec.activate(self.model(images) if raw is None else raw)]
         if flip_test and self.skeleton.mirrors:
-            mirrored = self.codec.activate(self.model(images.flip(-1)))
-            answer = (answer + self.codec.mirrored(mirrored, self.skeleton.flip)) / 2
-        return answer
+            answers.append(self.codec.mirrored(self.codec.activate(self.model(images.flip(-1))), self.skeleton.flip))
+        return answers
 
     def heatmaps(self, images: Float[Tensor, "B 3 H W"], raw: Tensor | None = None, *, flip_test: bool = False) -> Float[Tensor, "B S K h w"]:
         """The answers of every stack as maps."""
@@ -71,7 +75,7 @@ class PoseNetwork(nn.Module):
     @torch.no_grad()
     def keypoints(self, images: Float[Tensor, "B 3 H W"], *, flip_test: bool = False) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
         """Keypoints in input pixels and their scores, from the last stack."""
-        return self.codec.decode(self.answers(images, flip_test=flip_test)[:, -1])
+        return self.codec.agreed([view[:, -1] for view in self.views(images, flip_test=flip_test)])
 
 
 class Learner(nn.Module):

@@ -42,6 +42,17 @@ def test_quick_runs_of_those_that_begin_processes(tmp_path, name):
     assert json.loads((tmp_path / f"{name}.json").read_text())["rows"]
 
 
+@pytest.mark.slow
+def test_predict_says_how_long_a_picture_takes(tmp_path):
+    """Milliseconds a picture, of ours and of the plain loop: what the ratio is made of."""
+    assert bench("predict", "--quick", "--out", str(tmp_path)) == 0
+    row = json.loads((tmp_path / "predict.json").read_text())["rows"][0]
+    latency = row["more"]["ms a picture"]
+    assert set(latency) == {"plain", "ours"}
+    assert all(1 < value < 60_000 for value in latency.values())
+    assert latency["plain"] / latency["ours"] == pytest.approx(row["ratio"]["median"], rel=0.3)
+
+
 def test_a_name_that_is_none(capsys):
     assert bench("tragets") == 2
     assert "targets" in capsys.readouterr().err

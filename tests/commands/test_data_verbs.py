@@ -1,5 +1,8 @@
 import json
 import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,21 @@ def test_data_stats_writes_numbers_and_a_figure(told):
     assert "left_ankle" in out
     assert json.loads(Path("numbers.json").read_text())
     assert load_image("new/figure.png").shape[1] > 100
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_data_stats_of_all_of_coco_takes_less_than_20_seconds(data_root, tmp_path):
+    """Numbers and figure of 156,165 people on 58,945 pictures, in CPU time of a process of its own, which other work cannot lengthen."""
+    asked = ["--data.kind", "coco_labels", "--data.root", data_root / "coco", "--data.split", "all"]
+    written = ["--json", tmp_path / "n.json", "--figure", tmp_path / "f.png"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "glasspose", "data", "stats", *map(str, asked + written)], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = json.loads((tmp_path / "n.json").read_text())
+    assert (told["people"], told["images"]) == (156165, 58945)
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 20
 
 
 def test_data_show_draws_a_sheet(told):
@@ -99,6 +117,14 @@ def test_data_show_draws_how_people_are_prepared(told):
     assert told("data", "show", *DRAWN, "--target", "left_wrist", "--count", "2", "--out", "steps.png")[0] == 0
     assert load_image("steps.png").shape[1] > 4 * 190
     fails(told("data", "show", *DRAWN, "--target", "left_tail"), 5, "left_tail")
+
+
+def test_data_show_takes_a_framing(told):
+    sheets = []
+    for n, framing in enumerate(([], ["--framing", "squash"], ["--framing", "thesis"], ["--margin", "1.6"])):
+        assert told("data", "show", *DRAWN, "--count", "1", *framing, "--out", f"{n}.png")[0] == 0
+        sheets.append(load_image(f"{n}.png").tobytes())
+    assert len(set(sheets)) == 4
 
 
 def test_data_show_of_people_without_keypoints(told, tmp_path):

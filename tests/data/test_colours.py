@@ -87,11 +87,27 @@ def test_what_has_no_strength_is_no_step():
         assert np.array_equal(recoloured(PICTURE, Augmentation(**OFF, colour_steps=4), rng(seed)), PICTURE)
 
 
+@pytest.mark.parametrize(
+    ("name", "steps", "levels", "sharp", "grain", "frame", "blur"),
+    [
+        ("light", 2, (15, 20, 0.10), (0.0, 0.0), (0.03, 0.01), (0.15, 15), 1.0),
+        ("medium", 3, (20, 25, 0.15), (0.5, 0.15), (0.05, 0.03), (0.20, 25), 1.5),
+        ("heavy", 3, (30, 30, 0.25), (1.0, 0.2), (0.10, 0.05), (0.25, 30), 2.0),
+    ],
+)
+def test_the_sets_have_the_numbers_of_the_report(name, steps, levels, sharp, grain, frame, blur):
+    """Blur is given there for 256 pixels, ours for 128. Views are mirrored with 0.5; padded or turned, not both."""
+    found = Augmentation(preset=name)
+    assert found.colour_steps == steps
+    assert (found.hue, found.brightness, found.contrast) == levels
+    assert (found.sharpen, found.sharpen_light) == sharp
+    assert (found.dropout, found.noise) == grain
+    assert (found.pad, found.rotation, found.rotate_or_pad) == (*frame, True)
+    assert (found.blur, found.blur_sigma, found.flip) == (0.3, (0, blur / 2), 0.5)
+    assert (found.occlusion, found.cut, found.wide, found.close, found.scale, found.translation, found.colour, found.grey) == (0,) * 8
+
+
 def test_values_beside_a_preset_win_over_it():
-    light = Augmentation(preset="light")
-    assert (light.hue, light.brightness, light.contrast, light.pad, light.rotation) == (15, 20, 0.10, 0.15, 15)
-    assert (light.sharpen, light.dropout, light.noise, light.blur, light.blur_sigma) == (0, 0.03, 0.01, 0.3, (0, 0.5))
-    assert (light.occlusion, light.cut, light.scale, light.colour) == (0, 0, 0, 0)
     assert Augmentation(preset="light", rotation=40).rotation == 40
     assert Augmentation(**Augmentation(preset="heavy", noise=0.2).model_dump()) == Augmentation(preset="heavy", noise=0.2)
     assert Augmentation().hue == 0

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import label_files_for_tests as files
-from glasspose.configs.data import Coco, CocoLabels, DrawnPeople, Flic, Lsp, Lspet, Mpii
+from glasspose.configs.data import Coco, CocoLabels, DrawnPeople, Flic, Lsp, Lspet, Mpii, described
 from glasspose.data import READERS, read
 from glasspose.errors import GlassposeError
 from glasspose.structures import Dataset
@@ -98,3 +98,22 @@ def test_a_damaged_file_is_a_typed_error(tmp_path, kind, data):
     with contextlib.suppress(GlassposeError):
         dataset = read(config(tmp_path))
         assert all(np.isfinite(person.keypoints).all() and np.isfinite(person.box).all() for person in dataset.annotations)
+
+
+@pytest.mark.parametrize("kind", ["coco", "coco_labels", "mpii", "mpii .mat", "mpii .h5", "mpii hrnet", "flic"])
+def test_labels_can_be_moved_against_their_pictures(kind, tmp_path):
+    write, config, _ = MADE[kind]
+    write(tmp_path)
+    plain, moved = (read(config(tmp_path).model_copy(update={"shift": shift})).annotations for shift in (0.0, -1.0))
+    for one, other in zip(plain, moved, strict=True):
+        assert np.array_equal(other.keypoints[one.labelled], one.keypoints[one.labelled] - 1)
+        assert np.array_equal(other.keypoints[~one.labelled], one.keypoints[~one.labelled])
+        assert np.array_equal(other.box, one.box - 1)
+        assert (one.head_box is None) == (other.head_box is None)
+        assert one.head_box is None or np.array_equal(other.head_box, one.head_box - 1)
+        assert (other.torso, other.head, other.area, other.image) == (one.torso, one.head, one.area, one.image)
+
+
+def test_evaluations_from_before_there_was_a_shift_are_of_the_same_data(tmp_path):
+    assert "shift" not in described(Coco(root=tmp_path))
+    assert described(Coco(root=tmp_path, shift=-1))["shift"] == -1

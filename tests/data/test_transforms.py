@@ -47,6 +47,23 @@ def test_keypoints_stay_on_what_they_mark(person, options, seed):
             assert abs(int(view.image[round(y), round(x), 0]) - (110 + 10 * order[k])) <= 35
 
 
+@pytest.mark.parametrize(("rotation", "scale"), [(30, 0.25), (10, 0.5)])
+def test_rotation_and_scale_reach_their_bounds_and_no_further(person, rotation, scale):
+    """The paper's 30 degrees and a quarter, as recipes have them: three views of five are turned, sizes are even in their logarithm."""
+    plain = plain_view(person, SIZE).matrix[0, 0]
+    options = with_options(rotation=rotation, scale=scale)
+    found = [augmented_view(person, LSP, SIZE, options, np.random.default_rng(seed)).matrix for seed in range(300)]
+    turns = np.degrees([np.arctan2(m[1, 0], m[0, 0]) for m in found])
+    sizes = np.log([np.hypot(m[0, 0], m[1, 0]) / plain for m in found])
+    assert 0.9 * rotation < np.abs(turns).max() <= rotation + 1e-9
+    assert (turns.min() < -0.5 * rotation, turns.max() > 0.5 * rotation) == (True, True)
+    assert (np.abs(turns) > 1e-9).mean() == pytest.approx(0.6, abs=0.09)
+    assert np.abs(turns[turns != 0]).mean() < 0.5 * rotation, "small turns are more frequent"
+    assert np.abs(sizes).max() <= scale + 1e-9
+    assert (sizes.min() < -0.9 * scale, sizes.max() > 0.9 * scale) == (True, True)
+    assert sizes.std() == pytest.approx(scale / 3**0.5, rel=0.1)
+
+
 def test_a_flip_swaps_left_and_right(person):
     plain, flipped = plain_view(person, SIZE), augmented_view(person, LSP, SIZE, with_options(flip=1), np.random.default_rng(0))
     mirrored = plain.keypoints * [-1, 1] + [63, 0]

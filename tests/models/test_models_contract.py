@@ -16,7 +16,7 @@ from glasspose.models import MODELS as BUILDERS
 from glasspose.models import backbones, build_model
 from glasspose.network import Learner, PoseNetwork
 from glasspose.skeletons import HEAD_BOX, LSP
-from networks_for_tests import CODECS, FULL, MODELS, PAIRS, people, tiny
+from networks_for_tests import CODECS, FULL, MODELS, PAIRS, SIZE, people, tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 EACH = pytest.mark.parametrize("name", MODELS)
@@ -189,6 +189,24 @@ def test_the_maps_of_deeppose_have_the_sides_of_the_document():
     assert network.model.stem[:2](torch.zeros(1, 3, 220, 220)).shape[-1] == 55
 
 
+def test_the_first_layers_of_deeppose_are_shown_from_convolution_over_normalisation_to_pooling():
+    network = tiny("deeppose", "coordinates").eval()
+    taps = network.model.taps()
+    assert list(taps)[:6] == ["stem.conv", "stem.norm", "stem", "layer1.conv", "layer1.norm", "layer1"]
+    images = people()[0]
+    with torch.no_grad(), recorded(taps) as found:
+        network(images)
+    coming = nn.functional.pad(network.model.scale(images), (3, 4, 3, 4))
+    for name, stride, padding in (("stem", 4, 0), ("layer1", 1, 2)):
+        convolution = next(module for module in getattr(network.model, name) if isinstance(module, nn.Conv2d))
+        made = nn.functional.conv2d(coming, convolution.weight, convolution.bias, stride, padding).relu()
+        normalised = nn.functional.local_response_norm(made, 11, alpha=11.0, beta=0.5, k=1.0)
+        coming = nn.functional.max_pool2d(normalised, 2)
+        for tap, expected in ((f"{name}.conv", made), (f"{name}.norm", normalised), (name, coming)):
+            assert torch.allclose(found[tap], expected, atol=1e-5), tap
+        assert not torch.allclose(made, normalised, atol=1e-3)
+
+
 def test_response_normalisation_is_tensorflows():
     """x / (1 + the sum of squares over 11 channels) ^ 0.5, counted out by hand."""
     x = torch.randn(1, 16, 2, 2)
@@ -267,6 +285,37 @@ def test_onnx_gives_the_same_numbers(name, tmp_path):
     assert np.abs(found - expected).max() <= 1e-4 * max(np.abs(expected).max(), 1e-3)
 
 
+@pytest.mark.slow
+def test_the_v2_network_of_the_document_keeps_the_contract(tmp_path):
+    """ResNet50 V2 with 24 million parameters: gradients everywhere and a step that helps, the same bits every time and from files, ONNX."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    network = PoseNetwork(Resnet(input_size=SIZE, backbone="resnetv2_50", dense=16), CODECS["coordinates"], LSP)
+    images, places, labelled = people()
+    learner = Learner(network).train()
+    _, first = learner(images, places, labelled, torch.zeros_like(labelled))
+    first.sum().backward()
+    assert [name for name, p in learner.named_parameters() if p.grad is None] == []
+    norm = torch.stack([p.grad.norm() for p in learner.parameters()]).norm()
+    torch.optim.SGD(learner.parameters(), lr=0.02 * (first.detach().sum() / norm**2).item()).step()
+    assert learner(images, places, labelled, torch.zeros_like(labelled))[1].sum() < first.sum()
+    network.eval()
+    with torch.no_grad():
+        for value in network.model.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half())
+        expected = network(images)
+        assert torch.equal(network(images), expected)
+        save_weights(tmp_path / "w.safetensors", network, {})
+        assert torch.equal(load_weights(tmp_path / "w.safetensors")[0](images), expected)
+        expected = network(images[:1]).numpy()
+    torch.onnx.export(network.model, (images[:1],), tmp_path / "n.onnx", dynamo=True, external_data=False, verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "n.onnx")
+    found = session.run(None, {session.get_inputs()[0].name: images[:1].numpy()})[0]
+    assert np.abs(expected).max() > 1e-3
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("size", [(64, 64), (96, 128)])
 @EACH
 def test_other_input_sizes(name, size):
@@ -275,4 +324,4 @@ def test_other_input_sizes(name, size):
     with torch.no_grad():
         keypoints, scores = network.keypoints(torch.zeros(1, 3, *size))
     assert (keypoints.shape, scores.shape) == ((1, 14, 2), (1, 14))
-    assert network.heatmaps(torch.zeros(1, 3, *size)).shape[-2:] == (size[0] // 4, size[1] // 4)
+    assert network.heatmaps(torch.zeros(1, 3, *size)).shape[-2:] == (size[0] // config.stride, size[1] // config.stride)

@@ -1,10 +1,15 @@
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
+from glasspose.configs.codecs import Heatmap
 from glasspose.configs.models import UvicHourglass
+from glasspose.exporting.cards import card_of
 from glasspose.models import build_model
 from glasspose.models.uvic_hourglass import PostResidual
+from glasspose.network import PoseNetwork
+from glasspose.skeletons import LSP
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,3 +59,40 @@ def test_heads_end_as_asked(output, low, high):
     assert low <= answer.min()
     assert answer.max() <= high
     assert (answer.min() < 0) == (output == "linear")
+
+
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_maps_are_as_much_smaller_than_the_input_as_asked(stride):
+    """And the codec reads and draws them where they lie."""
+    network = PoseNetwork(UvicHourglass(input_size=(64, 96), channels=8, depth=1, stacks=2, output_stride=stride), Heatmap(), LSP).eval()
+    answer = network(torch.zeros(1, 3, 64, 96))
+    assert answer.shape == (1, 2, 14, 64 // stride, 96 // stride)
+    places = torch.rand(1, 14, 2, generator=torch.Generator().manual_seed(0)) * 30 + 20
+    maps = network.codec.encode(places, torch.ones(1, 14, dtype=torch.bool))
+    assert maps.shape == answer.shape[:1] + answer.shape[2:]
+    found, _ = network.codec.decode(maps)
+    assert (found - places).abs().max() < 0.05 * stride
+    coarse, _ = network.decoded("argmax").codec.decode(maps)
+    assert stride / 4 < (coarse - places).abs().max() <= stride / 2 + 1e-4
+
+
+def test_the_weights_are_the_same_whatever_the_size_of_the_maps():
+    config = UvicHourglass(input_size=(64, 64), channels=8, depth=1, stacks=2)
+    with torch.device("meta"):
+        states = [build_model(config.model_copy(update={"output_stride": stride}), 5).state_dict() for stride in (2, 4, 8)]
+    assert states[0].keys() == states[1].keys() == states[2].keys()
+
+
+def test_the_input_has_to_be_divided_as_often_as_the_maps_and_the_depth_ask():
+    assert UvicHourglass(input_size=(24, 24), depth=2, output_stride=2)
+    with pytest.raises(ValidationError, match=r"multiples of 8 x 2\^depth = 32"):
+        UvicHourglass(input_size=(48, 48), depth=2, output_stride=8)
+    with pytest.raises(ValidationError, match="must be 2, 4 or 8"):
+        UvicHourglass(input_size=(96, 96), depth=1, output_stride=6)
+
+
+def test_an_exported_file_says_how_large_its_maps_are():
+    network = PoseNetwork(UvicHourglass(input_size=(64, 96), channels=8, depth=1, stacks=1, output_stride=2), Heatmap(), LSP)
+    told = card_of(network, {"name": "n", "sha256": "0"}, to="onnx", flip_test=False, int8=False)["outputs"]["heatmaps"]
+    assert told["shape"] == ["B", 14, 32, 48]
+    assert "a pixel is 2 input pixels" in told["unit"]

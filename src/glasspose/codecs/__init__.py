@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from glasspose.codecs.codec import Codec
+from glasspose.codecs.codec import STRIDE, Codec
 from glasspose.codecs.coordinates import CoordinateCodec
 from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.codecs.rle import RleCodec
@@ -12,7 +12,7 @@ from glasspose.codecs.soft_argmax import SoftArgmaxCodec
 from glasspose.configs.codecs import Codec as CodecConfig
 from glasspose.skeletons import Skeleton
 
-CODECS: Mapping[str, Callable[[Any, int, tuple[int, int]], Codec]] = {
+CODECS: Mapping[str, Callable[[Any, int, tuple[int, int], int], Codec]] = {
     "heatmap": HeatmapCodec,
     "coordinates": CoordinateCodec,
     "rle": RleCodec,
@@ -21,6 +21,6 @@ CODECS: Mapping[str, Callable[[Any, int, tuple[int, int]], Codec]] = {
 }
 
 
-def build_codec(config: CodecConfig, skeleton: Skeleton, input_size: tuple[int, int]) -> Codec:
-    """The codec for one skeleton and one input size (height, width)."""
-    return CODECS[config.kind](config, len(skeleton), input_size)
+def build_codec(config: CodecConfig, skeleton: Skeleton, input_size: tuple[int, int], stride: int = STRIDE) -> Codec:
+    """The codec for one skeleton, one input size (height, width) and maps of which a pixel is `stride` input pixels wide."""
+    return CODECS[config.kind](config, len(skeleton), input_size, stride)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from glasspose.configs.codecs import Codec as CodecConfig
 
 STRIDE = 4
-"""Input pixels for one pixel of a map."""
+"""Input pixels for one pixel of a map, where the model does not say otherwise."""
 ON_MAPS = 1.0
 """Standard deviation, in pixels of a map, of the Gaussians by which `maps` shows places."""
 Truth = Bool[Tensor, "B K"]
@@ -31,10 +31,10 @@ class Codec(nn.Module, ABC):
     grid_x: Tensor
     grid_y: Tensor
 
-    def __init__(self, config: CodecConfig, keypoints: int, input_size: tuple[int, int]) -> None:
+    def __init__(self, config: CodecConfig, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
         super().__init__()
-        self.settings, self.keypoints, self.input_size = config, keypoints, input_size
-        self.size = (input_size[0] // STRIDE, input_size[1] // STRIDE)
+        self.settings, self.keypoints, self.input_size, self.stride = config, keypoints, input_size, stride
+        self.size = (input_size[0] // stride, input_size[1] // stride)
         self.register_buffer("grid_x", torch.arange(self.size[1], dtype=torch.float32), persistent=False)
         self.register_buffer("grid_y", torch.arange(self.size[0], dtype=torch.float32), persistent=False)
 
@@ -61,6 +61,10 @@ class Codec(nn.Module, ABC):
     @abstractmethod
     def decode(self, answer: Float[Tensor, "B ..."]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
         """The answer of one stack to keypoints in input pixels and their scores, 0 to 1."""
+
+    def agreed(self, views: Sequence[Float[Tensor, "B ..."]]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+        """What several answers of one stack about the same pictures say together: their mean, decoded."""
+        return self.decode(views[0] if len(views) == 1 else sum(views[1:], views[0]) / len(views))
 
     @abstractmethod
     def maps(self, answer: Float[Tensor, "B S ..."]) -> Float[Tensor, "B S K h w"]:
@@ -90,8 +94,8 @@ class Codec(nn.Module, ABC):
 
     def to_map(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
         """Input pixels to pixels of a map."""
-        return (keypoints + 0.5) / STRIDE - 0.5
+        return (keypoints + 0.5) / self.stride - 0.5
 
     def to_input(self, keypoints: Float[Tensor, "*any 2"]) -> Float[Tensor, "*any 2"]:
         """Pixels of a map to input pixels."""
-        return (keypoints + 0.5) * STRIDE - 0.5
+        return (keypoints + 0.5) * self.stride - 0.5

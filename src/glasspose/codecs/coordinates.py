@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glasspose.codecs.codec import STRIDE
 from glasspose.codecs.distances import distances
 from glasspose.codecs.points import PointCodec
 from glasspose.configs.codecs import Coordinates
@@ -18,8 +19,8 @@ class CoordinateCodec(PointCodec):
 
     own = 2
 
-    def __init__(self, config: Coordinates, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: Coordinates, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.config = config
 
     def place_losses(self, numbers: Float[Tensor, "B S K 2"], places: Float[Tensor, "B 1 K 2"]) -> Float[Tensor, "B S K"]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from glasspose.codecs.codec import STRIDE, Codec, Truth
+from glasspose.codecs.uvic_decoding import uvic_averaged, uvic_decoded
 from glasspose.configs.codecs import Heatmap
 
 DIFFERENCES = ("mse", "weighted_mse", "euclidean")
@@ -30,8 +31,8 @@ class HeatmapCodec(Codec):
 
     head = "maps"
 
-    def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: Heatmap, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.config = config
         self.output_channels = keypoints
 
@@ -40,7 +41,7 @@ class HeatmapCodec(Codec):
         shown = labelled & self.inside(keypoints)
         hidden = torch.zeros_like(labelled) if occluded is None else occluded
         if self.config.target == "thesis":
-            return thesis_target(keypoints, shown, hidden, self.size)
+            return thesis_target(keypoints / self.stride, shown, hidden, self.size)
         sigma = torch.where(hidden, self.config.occluded_sigma or self.config.sigma, self.config.sigma)
         return self.drawn(self._centred(keypoints), shown, sigma)
 
@@ -105,6 +106,8 @@ class HeatmapCodec(Codec):
     def decode(self, answer: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
         """Heat of one stack to keypoints in input pixels and their scores (the peak's height, 0 to 1)."""
         heatmaps = answer.float()
+        if self.config.decoder in ("uvic", "uvic_flip"):
+            return uvic_decoded(heatmaps, self.input_size)
         score, flat = _peaks(heatmaps.flatten(2))
         place = torch.stack([flat % self.size[1], flat // self.size[1]], dim=-1)  # (B, K, 2) x, y
         if self.config.decoder == "dark":
@@ -113,21 +116,27 @@ class HeatmapCodec(Codec):
             offset = _quarter_offset(_window(heatmaps, place, 1), place, self.size)
         else:
             offset = torch.zeros_like(place, dtype=torch.float32)
-        if self.config.target == "thesis":  # its pixel m stands for 4 m
-            return (place + offset) * STRIDE, score.clamp(0.0, 1.0)
+        if self.config.target == "thesis":  # its pixel m stands for m strides
+            return (place + offset) * self.stride, score.clamp(0.0, 1.0)
         return self.to_input(place + offset), score.clamp(0.0, 1.0)
 
+    def agreed(self, views: Sequence[Float[Tensor, "B K h w"]]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+        """The mean of the heat, decoded; with `uvic_flip` each is decoded, and the places' mean taken."""
+        if self.config.decoder == "uvic_flip" and len(views) == 2:
+            return uvic_averaged(*(self.decode(view) for view in views))
+        return super().agreed(views)
 
-def thesis_target(keypoints: Float[Tensor, "B K 2"], shown: Truth, hidden: Truth, size: tuple[int, int]) -> Float[Tensor, "B K h w"]:
-    """An impulse at the rounded quarter of the place, smoothed by a Gaussian of sum 1: peak 0.619 for visible, 0.159 for hidden keypoints.
+
+def thesis_target(places: Float[Tensor, "B K 2"], shown: Truth, hidden: Truth, size: tuple[int, int]) -> Float[Tensor, "B K h w"]:
+    """An impulse at the rounded place (in pixels of the map), smoothed by a Gaussian of sum 1: peak 0.619 for visible, 0.159 for hidden keypoints.
 
     Beyond the border the border's value goes on, as in the filter of scikit-image that drew the originals.
     """
-    place = (torch.where(shown[..., None], keypoints, 0.0) / STRIDE).round().long()
+    place = torch.where(shown[..., None], places, 0.0).round().long()
     parts = []
     for axis, length in ((1, size[0]), (0, size[1])):
         at = place[..., axis].clamp(0, length - 1)
-        visible, occluded = (_smoothed_impulses(length, sigma).to(keypoints.device)[at] for sigma in THESIS_SIGMAS)
+        visible, occluded = (_smoothed_impulses(length, sigma).to(places.device)[at] for sigma in THESIS_SIGMAS)
         parts.append(torch.where(hidden[..., None], occluded, visible))
     rows, columns = parts
     return (rows * shown[..., None])[..., :, None] * columns[..., None, :]

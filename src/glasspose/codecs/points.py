@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glasspose.codecs.codec import Codec, Truth
+from glasspose.codecs.codec import STRIDE, Codec, Truth
 from glasspose.codecs.presence import commonest, presence_losses
 from glasspose.configs.codecs import Coordinates, Rle
 
@@ -28,8 +28,8 @@ class PointCodec(Codec):
     own: ClassVar[int]
     """Numbers for each keypoint, without the presence."""
 
-    def __init__(self, config: Coordinates | Rle, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: Coordinates | Rle, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.presence, self.weight = config.presence, config.presence_weight
         self.output_channels = keypoints * (self.own + self.presence)
         self.register_buffer("sides", torch.tensor([input_size[1], input_size[0]], dtype=torch.float32), persistent=False)

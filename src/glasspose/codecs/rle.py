@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glasspose.codecs.codec import STRIDE
 from glasspose.codecs.points import PointCodec
 from glasspose.configs.codecs import Rle
 
@@ -60,8 +61,8 @@ class RleCodec(PointCodec):
 
     own = 4
 
-    def __init__(self, config: Rle, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: Rle, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.flow = Flow()
 
     def place_losses(self, numbers: Float[Tensor, "B S K 4"], places: Float[Tensor, "B 1 K 2"]) -> Float[Tensor, "B S K"]:

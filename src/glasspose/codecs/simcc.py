@@ -32,8 +32,8 @@ class SimCCCodec(Codec):
     head = "vector"
     bins: Tensor
 
-    def __init__(self, config: SimCC, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: SimCC, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.config = config
         self.counts = [input_size[1] * config.split, input_size[0] * config.split]
         self.output_channels = keypoints * (sum(self.counts) + config.presence)
@@ -91,7 +91,7 @@ class SimCCCodec(Codec):
     def maps(self, answer: Float[Tensor, "B S K n"]) -> Float[Tensor, "B S K h w"]:
         """The product of both axes, gathered into pixels of a map, the largest as high as the score."""
         x, y, score = torch.split(answer, [*self.counts, 1], -1)
-        columns, rows = (axis.reshape(*axis.shape[:-1], -1, STRIDE * self.config.split).sum(-1) for axis in (x, y))
+        columns, rows = (axis.reshape(*axis.shape[:-1], -1, self.stride * self.config.split).sum(-1) for axis in (x, y))
         columns, rows = (axis / axis.amax(-1, keepdim=True).clamp_min(TINY) for axis in (columns, rows))
         maps: Tensor = rows[..., :, None] * columns[..., None, :] * score[..., None]
         return maps

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glasspose.codecs.codec import Codec, Truth
+from glasspose.codecs.codec import STRIDE, Codec, Truth
 from glasspose.codecs.distances import distances
 from glasspose.codecs.presence import commonest, presence_losses
 from glasspose.configs.codecs import SoftArgmax
@@ -28,8 +28,8 @@ class SoftArgmaxCodec(Codec):
 
     head = "maps"
 
-    def __init__(self, config: SoftArgmax, keypoints: int, input_size: tuple[int, int]) -> None:
-        super().__init__(config, keypoints, input_size)
+    def __init__(self, config: SoftArgmax, keypoints: int, input_size: tuple[int, int], stride: int = STRIDE) -> None:
+        super().__init__(config, keypoints, input_size, stride)
         self.config = config
         self.output_channels = keypoints
 

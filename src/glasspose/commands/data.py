@@ -2,6 +2,7 @@
 
 import json as json_format
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -131,8 +132,9 @@ def show(
     seed: int = 0,
     target: str | None = None,
     empty: bool = False,
+    packing: PackingOptions = Packing(),  # noqa: B008 - frozen
 ) -> int:
-    """Draw some labelled people on one sheet.
+    """Draw some labelled people on one sheet, in the squares that `data pack` would cut out with the same options.
 
     Example: glasspose data show --data.kind drawn_people --data.count 24
 
@@ -143,7 +145,8 @@ def show(
     seed
         Chooses the people.
     target
-        A keypoint by name: a row for each person instead, with the picture, its labels, the square, and this keypoint's target map.
+        A keypoint by name: a row for each person instead, with the picture, its labels and the square on it, the square itself, and this
+        keypoint's target map.
     empty
         Only people without a labelled keypoint (the kind's minimum_keypoints has to let them in).
 
@@ -152,7 +155,7 @@ def show(
     from rich.console import Console
 
     from glasspose.data import read
-    from glasspose.data.showing import people_sheet, preparation_sheet
+    from glasspose.data.showing import fits, people_sheet, preparation_sheet
     from glasspose.errors import UsageError
     from glasspose.images import save_image
 
@@ -162,8 +165,12 @@ def show(
     asked = [i for i, person in enumerate(dataset.annotations) if not (empty and person.labelled.any())]
     if not asked:
         raise UsageError(f"everybody in {dataset.name} has a labelled keypoint", "Let others in with --data.minimum-keypoints 0")
-    chosen = sorted(asked[i] for i in np.random.default_rng(seed).permutation(len(asked))[:count].tolist())
-    save_image(out, people_sheet(dataset, chosen) if target is None else preparation_sheet(dataset, chosen, target))
+    drawn = [asked[i] for i in np.random.default_rng(seed).permutation(len(asked)).tolist()]
+    chosen = sorted(islice((i for i in drawn if fits(dataset.annotations[i], packing)), count))
+    if not chosen:
+        raise UsageError(f"nobody of {dataset.name} fits this framing", "Leave --framing out")
+    sheet = people_sheet(dataset, chosen, framing=packing) if target is None else preparation_sheet(dataset, chosen, target, packing)
+    save_image(out, sheet)
     Console(markup=False).print(f"{len(chosen)} people of {dataset.name}: {out}", highlight=False, soft_wrap=True)
     return 0
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from glasspose.configs.config import Config
 
-Decoder = Literal["dark", "quarter", "argmax"]
+Decoder = Literal["dark", "quarter", "argmax", "uvic", "uvic_flip"]
 
 
 class _Codec(Config):
@@ -38,7 +38,9 @@ class Heatmap(_Codec):
     """What the losses of differences (mse, weighted_mse, euclidean) compare with the target: the output, or its sigmoid."""
     positive_weight: Annotated[float, Field(gt=0)] = 82.0
     decoder: Decoder = "dark"
-    """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour."""
+    """`dark`: a Taylor step on the log of the smoothed map (Zhang et al., CVPR 2020); `quarter`: 1/4 pixel towards the higher neighbour;
+    `argmax`: the middle of the highest pixel; `uvic`: as the UVic report (2021) does it, at the input's size, smoothed, the highest pixel, and no
+    answer (score 0) where the heat is below 0.2; `uvic_flip`: the same, with a flip test that takes the mean of places, not of heat."""
 
 
 class _WithPresence(_Codec):

@@ -13,6 +13,11 @@ class _Model(Config):
     input_size: tuple[int, int] = (256, 256)
     """(height, width) of the network's input in pixels; hourglasses need multiples of 2^(depth + 2)."""
 
+    @property
+    def stride(self) -> int:
+        """Input pixels for one pixel of the maps."""
+        return 4
+
 
 class Autoencoder(Config):
     """A narrow place in the middle of an hourglass, after its last bottleneck residual."""
@@ -37,9 +42,10 @@ class _Hourglass(_Model):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
-        step = 2 ** (self.depth + 2)
+        step = self.stride * 2**self.depth
         if any(side <= 0 or side % step for side in self.input_size):
-            raise ValueError(f"input_size {self.input_size} must be multiples of 2^(depth + 2) = {step}")
+            power = "2^(depth + 2)" if self.stride == 4 else f"{self.stride} x 2^depth"
+            raise ValueError(f"input_size {self.input_size} must be multiples of {power} = {step}")
         return self
 
 
@@ -78,6 +84,19 @@ class UvicHourglass(_Hourglass):
     """Depthwise and pointwise convolutions in every residual (its "mobile" variant)."""
     output: Literal["linear", "sigmoid", "relu"] = "linear"
     """What the heads end in; its best run had sigmoid."""
+    output_stride: Annotated[int, Field(ge=2, le=8)] = 4
+    """Input pixels for one pixel of the maps, 2, 4 or 8: how much smaller than the input they are."""
+
+    @model_validator(mode="after")
+    def _stride_is_a_power_of_two(self) -> Self:
+        if self.output_stride not in (2, 4, 8):
+            raise ValueError(f"output_stride {self.output_stride} must be 2, 4 or 8")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Input pixels for one pixel of the maps."""
+        return self.output_stride
 
 
 class _Plain(_Model):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glasspose.configs.data import Coco, Data, Mpii
+from glasspose.configs.data import Coco, Data, Filtered, Mpii
 from glasspose.data.coco import read_coco
 from glasspose.data.coco_labels import read_coco_labels
 from glasspose.data.drawn_people import read_drawn_people
@@ -16,6 +16,7 @@ from glasspose.data.heads import with_heads
 from glasspose.data.lists import without
 from glasspose.data.lsp import read_lsp, read_lspet
 from glasspose.data.mpii import read_mpii
+from glasspose.data.shifting import shifted
 from glasspose.errors import AnnotationError
 from glasspose.skeletons import LSP, Skeleton, shared_keypoints
 from glasspose.structures import Annotation, Dataset
@@ -34,6 +35,7 @@ READERS: Mapping[str, Callable[[Any], Dataset]] = {
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
     dataset = READERS[config.kind](config)
+    dataset = shifted(dataset, config.shift) if isinstance(config, Filtered) and config.shift else dataset
     dataset = dataset if config.leave_out is None else without(dataset, config.leave_out)
     dataset = with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset
     if config.skeleton == "head_box":

@@ -67,7 +67,7 @@ def _around(session: Session, card: dict[str, Any], called: str) -> PoseNetwork:
     with shapes_alone():
         network = described_network(card, called).eval()
         raw = network.model(torch.zeros(1, 3, *network.input_size))
-    network.codec = build_codec(network.codec_config, network.skeleton, network.input_size)
+    network.codec = build_codec(network.codec_config, network.skeleton, network.input_size, network.model_config.stride)
     return network.around(PictureModel(session, raw.shape[1:])).eval()
 
 

@@ -19,7 +19,7 @@ TAKEN = ("licence", "intended_use", "known_skew", "packing")
 def card_of(network: PoseNetwork, weights: Mapping[str, Any], *, to: str, flip_test: bool, int8: bool) -> dict[str, Any]:
     """Everything that whoever runs the file needs besides it (docs/export.md describes each entry)."""
     keypoints, (height, width) = len(network.skeleton), network.input_size
-    h, w = height // 4, width // 4
+    h, w = network.codec.size
     return {
         "format": "glasspose.export",
         "version": 1,
@@ -38,7 +38,10 @@ def card_of(network: PoseNetwork, weights: Mapping[str, Any], *, to: str, flip_t
         "outputs": {
             "keypoints": {"shape": ["B", keypoints, 2], "unit": "input pixels, x then y, pixel centres at integers"},
             "scores": {"shape": ["B", keypoints], "unit": "0 to 1"},
-            "heatmaps": {"shape": ["B", keypoints, h, w], "unit": "the maps that keypoints and scores were read from; a pixel is 4 input pixels"},
+            "heatmaps": {
+                "shape": ["B", keypoints, h, w],
+                "unit": f"the maps that keypoints and scores were read from; a pixel is {network.codec.stride} input pixels",
+            },
             "raw": {"unit": "what the network's head gives, of every stack; for glasspose itself"},
         },
         "flip_test": flip_test and network.skeleton.mirrors,

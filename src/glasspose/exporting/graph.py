@@ -45,8 +45,9 @@ class Reading(nn.Module):
         self, raw: Float[Tensor, "B S ..."], mirrored: Float[Tensor, "B S ..."] | None
     ) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"], Float[Tensor, "B K h w"]]:
         """Keypoints in input pixels, scores and maps, of the last stack."""
-        answer = self.codec.activate(raw[:, -1:])
+        views = [self.codec.activate(raw[:, -1:])]
         if mirrored is not None:
-            answer = (answer + self.codec.mirrored(self.codec.activate(mirrored[:, -1:]), self.flip)) / 2
-        keypoints, scores = self.codec.decode(answer[:, 0])
+            views.append(self.codec.mirrored(self.codec.activate(mirrored[:, -1:]), self.flip))
+        keypoints, scores = self.codec.agreed([view[:, 0] for view in views])
+        answer = views[0] if mirrored is None else (views[0] + views[1]) / 2
         return keypoints, scores, self.codec.maps(answer)[:, 0]

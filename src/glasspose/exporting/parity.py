@@ -127,12 +127,14 @@ def reference(network: PoseNetwork, crops: Crops, *, flip_test: bool) -> tuple[T
     chance = torch.Generator().manual_seed(0)
     found: list[list[torch.Tensor]] = []
     for start in range(0, len(crops), BATCH):
-        answer = network.answers(normalise(torch.from_numpy(crops[start : start + BATCH])), flip_test=flip_test)[:, -1:]
-        keypoints, scores = network.codec.decode(answer[:, 0])
+        views = [view[:, -1:] for view in network.views(normalise(torch.from_numpy(crops[start : start + BATCH])), flip_test=flip_test)]
+        answer = views[0] if len(views) == 1 else (views[0] + views[1]) / 2
+        keypoints, scores = network.codec.agreed([view[:, 0] for view in views])
         undecided, nudge = torch.zeros_like(scores, dtype=torch.bool), NUDGE * min(1.0, max(answer.abs().max().item(), EMPTY))
         for _ in range(NUDGES):
             signs = torch.randint(0, 2, answer.shape, generator=chance) * 2.0 - 1
-            undecided |= (network.codec.decode((answer + nudge * signs)[:, 0])[0] - keypoints).norm(dim=-1) > BOUND
+            nudged, _ = network.codec.agreed([(view + nudge * signs)[:, 0] for view in views])
+            undecided |= (nudged - keypoints).norm(dim=-1) > BOUND
         found.append([keypoints, scores, network.codec.maps(answer)[:, 0], undecided])
     places, heights, maps, ties = (torch.cat(part).numpy() for part in zip(*found, strict=True))
     return Told(keypoints=places, scores=heights, heatmaps=maps), ties

@@ -33,6 +33,8 @@ class Matched:
     """Image pixels to the cells of a grid of `GRID` cells over the person's evaluation square."""
     grid: tuple[int, int] = (GRID, GRID)
     """Its (height, width)."""
+    unanswered: Bool[np.ndarray, "N K"] | None = None
+    """Predictions of score 0: the decoder says that there is no such keypoint, and the place means nothing. None: all are answers."""
 
     def on_grid(self) -> tuple[Float[np.ndarray, "N K 2"], Float[np.ndarray, "N K 2"], Bool[np.ndarray, "N K"]]:
         """The cells of predictions and of labels, and which labels lie on the grid. Predictions are moved onto it: a map's peak is nowhere else."""

@@ -39,7 +39,7 @@ MASKS: Mapping[str, str] = {
     "visible": "not those that are labelled as occluded",
     "limbs": "elbows, wrists, knees and ankles alone",
     "fourteen": "without pelvis and thorax: MPII's official mean",
-    "missing": "those that are not labelled as well, as if they were labelled at (0, 0), which is how some evaluations go wrong",
+    "missing": "those that are not labelled as well, as if at (0, 0), and predictions of score 0 there too, which is how some evaluations go wrong",
 }
 """Words that choose keypoints."""
 
@@ -52,7 +52,10 @@ NAMED: Mapping[str, tuple[str, str]] = {
     "pckh_pooled": ("head_box@0.5:joints", "all 16 joints in one pool, as some repositories print it"),
     "flic": ("flic_torso@0.2", "right shoulder to left hip"),
     "uvic": ("uvic@1", "a fifth of the hips' distance in x, with the true distance"),
-    "uvic_x_only": ("uvic@1:x_only:missing", "the UVic report's PCK as it was computed: the distance in x alone, missing keypoints at (0, 0)"),
+    "uvic_x_only": (
+        "uvic@1:x_only:missing",
+        "the UVic report's PCK as it was computed: the distance in x alone, missing keypoints at (0, 0); with its decoder",
+    ),
     "pdj": ("torso@0.5", "percentage of detected joints"),
 }
 """The documents' protocols, and what they are in words; more words may follow (`thesis:limbs`)."""
@@ -99,7 +102,7 @@ def _hits(matched: Matched, used: Protocol) -> tuple[Bool[np.ndarray, "N K"], Bo
     length = LENGTHS[used.length](matched)
     counted = usable(length)[:, None] & _mask(matched, used.masks)
     if "missing" in used.masks:
-        matched = replace(matched, truth=np.where(matched.labelled[..., None], matched.truth, 0.0))
+        matched = _at_origin(matched)
     predicted, truth = matched.predicted, matched.truth
     if used.length == "grid":
         predicted, truth, on = matched.on_grid()
@@ -108,6 +111,13 @@ def _hits(matched: Matched, used: Protocol) -> tuple[Bool[np.ndarray, "N K"], Bo
         predicted, truth = predicted * [1, 0], truth * [1, 0]
     apart = normalised(distances(predicted, truth), length)
     return apart < used.threshold if used.strict else apart <= used.threshold, counted
+
+
+def _at_origin(matched: Matched) -> Matched:
+    """What is not labelled, and what is not answered, at (0, 0)."""
+    answered = np.ones_like(matched.labelled) if matched.unanswered is None else ~matched.unanswered
+    truth, predicted = np.where(matched.labelled[..., None], matched.truth, 0.0), np.where(answered[..., None], matched.predicted, 0.0)
+    return replace(matched, truth=truth, predicted=predicted)
 
 
 def _mask(matched: Matched, masks: frozenset[str]) -> Bool[np.ndarray, "N K"]:

@@ -50,9 +50,20 @@ class DeepPoseNetwork(nn.Module):
         return numbers[:, None]
 
     def taps(self) -> Mapping[str, nn.Module]:
-        """The places whose outputs explanations look at."""
-        names = ("stem", "layer1", "layer2", "layer3", "layer4")
-        return {name: getattr(self, name) for name in names} | {"stack0.features": self.dense}
+        """The places whose outputs explanations look at: the layers, of the first two also convolution (with ReLU) and normalisation apart.
+
+        A layer as a whole ends in its pooling, where it has one.
+        """
+        apart = {f"{name}.{part}": layer for name in ("stem", "layer1") for part, layer in _parts(getattr(self, name)).items()}
+        whole = {name: getattr(self, name) for name in ("stem", "layer1", "layer2", "layer3", "layer4")}
+        order = ("stem.conv", "stem.norm", "stem", "layer1.conv", "layer1.norm", *whole)
+        return {name: (apart | whole)[name] for name in order} | {"stack0.features": self.dense}
+
+
+def _parts(block: nn.Sequential) -> dict[str, nn.Module]:
+    """The ReLU, which changes in place what the convolution gave, and the normalisation."""
+    named = {nn.ReLU: "conv", nn.LocalResponseNorm: "norm"}
+    return {named[type(layer)]: layer for layer in block if type(layer) in named}
 
 
 def _dense(features: int, config: DeepPose) -> list[nn.Module]:

@@ -1,6 +1,6 @@
 """What all stacked hourglasses share: levels within an hourglass, hourglasses in a row, and the names of their parts.
 
-Letters: B batch, S stacks, C channels, K keypoints, H W input, h w heatmap (h = H / 4).
+Letters: B batch, S stacks, C channels, K keypoints, H W input, h w heatmap (h = H / 4, or as the configuration says).
 """
 
 from collections.abc import Iterable, Mapping
@@ -99,5 +99,5 @@ def levels(hourglass: nn.Module) -> list[Level]:
 
 def lowest_size(config: Hourglass | ThesisHourglass | UvicHourglass) -> tuple[int, int]:
     """(height, width) of the bottleneck in pixels."""
-    step = 2 ** (config.depth + 2)
+    step = config.stride * 2**config.depth
     return config.input_size[0] // step, config.input_size[1] // step

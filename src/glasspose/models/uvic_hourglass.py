@@ -85,8 +85,9 @@ class StackedUvicHourglass(Stacks):
         first, half = width // 4, width // 2
         stem = nn.Sequential(
             *(nn.Conv2d(3, first, 7, stride=2, padding=3), nn.ReLU(inplace=True), nn.BatchNorm2d(first)),
-            *(PostResidual(first, half, separable=separable), nn.MaxPool2d(2), PostResidual(half, half, separable=separable)),
-            PostResidual(half, width, separable=separable),
+            *(PostResidual(first, half, separable=separable), nn.Identity() if config.output_stride == 2 else nn.MaxPool2d(2)),
+            *(PostResidual(half, half, separable=separable), PostResidual(half, width, separable=separable)),
+            *([nn.MaxPool2d(2)] if config.output_stride == 8 else []),
         )
         hourglasses = [UvicLevel(config, config.depth - 1) for _ in range(config.stacks)]
         features = [nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(inplace=True), nn.BatchNorm2d(width)) for _ in range(config.stacks)]
