@@ -12,7 +12,9 @@ endif
 TEST = OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 # Properties that cost about a millisecond each.
-LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py
+LAWS = tests/test_geometry.py tests/test_skeletons.py tests/test_metrics_distance.py tests/test_metrics_similarity.py tests/test_metrics_significance.py \
+  tests/test_metrics_protocols.py tests/codecs/test_heatmap.py tests/codecs/test_codecs_contract.py tests/codecs/test_soft_argmax_and_simcc.py \
+  tests/configs/test_round_trip.py
 
 .PHONY: help demo test test-slow test-all test-nightly test-release audit check fix bench bench-gpu export-executorch export-litert android-model docs docs-pictures page pins clean
 
@@ -45,7 +47,7 @@ test-all: test test-slow ## both
 
 test-nightly: .venv/tools ## and those of an hour, and every guard switched off in turn
 	$(TEST) -m "nightly and not release"
-	GLASSPOSE_EXAMPLES=50000 $(TEST) --timeout 3000 -m "not slow and not nightly and not release" $(LAWS)
+	GLASSPOSE_EXAMPLES=50000 $(TEST) --timeout 7200 -m "not slow and not nightly and not release" $(LAWS)
 	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python tests/mutants.py
 
 test-release: .venv/tools ## what takes hours: two hundred killed runs

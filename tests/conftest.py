@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-EXAMPLES = int(os.environ.get("GLASSPOSE_EXAMPLES", "100"))  # of a property; `make test-nightly` asks for more
+from examples_for_tests import EXAMPLES
+
 settings.register_profile("glasspose", deadline=None, max_examples=EXAMPLES)  # a busy machine is no failure; pytest-timeout ends what hangs
 settings.load_profile("glasspose")
 

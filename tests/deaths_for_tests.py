@@ -44,11 +44,13 @@ class Deaths:
     def run(self, *arguments, **how):
         """`glasspose ARGUMENTS`. How it dies: after=SECONDS and by=SIGNAL, or at=POINT in epoch=NUMBER, or file_limit=BYTES.
 
-        Gives (exit code, negative where a signal ended it; the place it had reached; what it said on stderr; seconds).
+        Gives (exit code, negative where a signal ended it; the place it had reached; what it said on stderr; seconds). `dying`: seconds from
+        the signal of the last run to its end, None where it got none.
         """
         self._server.stdin.write(json.dumps({"arguments": [str(a) for a in arguments], **how}) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
+        self.dying = answer["dying"]
         return answer["code"], answer["place"], answer["said"], answer["seconds"]
 
     def close(self):
@@ -75,8 +77,14 @@ def serve():
         child = os.fork()
         if child == 0:
             live(order, places, said, main)
-        code = wait(child, order, places, started)
-        answer = {"code": code, "place": content(places).strip().rpartition("\n")[2], "said": content(said), "seconds": time.monotonic() - started}
+        code, dying = wait(child, order, places, started)
+        answer = {
+            "dying": dying,
+            "code": code,
+            "place": content(places).strip().rpartition("\n")[2],
+            "said": content(said),
+            "seconds": time.monotonic() - started,
+        }
         os.close(places)
         os.close(said)
         print(json.dumps(answer), flush=True)
@@ -87,14 +95,16 @@ def content(handle):
 
 
 def wait(child, order, places, started):
-    """The child's exit code. Where the order says so it gets its signal after a time, or as soon as it has reached a place."""
+    """The child's exit code, and seconds since its signal. Where the order says so it gets one after a time, or once it has reached a place."""
+    sent = None
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), None if sent is None else time.monotonic() - sent
         due = "after" in order and time.monotonic() - started > order["after"]
         if due or ("reached" in order and order["reached"] in content(places)):
             os.kill(child, order.get("by", signal.SIGKILL))
+            sent = time.monotonic()
             order.pop("after", None)
             order.pop("reached", None)
         time.sleep(0.001)

@@ -46,6 +46,7 @@ class Place:
         self.runs += 1
         name = f"run{self.runs}"
         code, place, _, _ = self.train(name, **how)
+        self.dying = self.deaths.dying
         resume = ["--resume"] if has_checkpoint(self.folder / name) else []
         went_on, _, said, _ = self.train(name, *resume, *options)
         assert went_on == 0, said
@@ -111,6 +112,8 @@ def test_two_hundred_random_kills(place):
 def test_a_signal_keeps_a_checkpoint_within_ten_seconds(place, number, code):
     found, _, same = place.died_and_went_on(reached="step 1", by=number)
     assert (found, same) == (code, True)
+    print(f"T2: ended {place.dying:.2f} s after signal {number}")
+    assert place.dying < 10
 
 
 def test_a_full_disk_ends_in_one_line_and_the_last_checkpoint_loads(place):

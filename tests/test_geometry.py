@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples_for_tests import examples
 from glasspose.geometry import (
     PADDING,
     compose,
@@ -89,7 +90,7 @@ def test_a_flat_matrix_has_no_inverse():
         invert(np.array([[1.0, 1, 0], [1, 1, 0]]))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     before=st.tuples(st.integers(80, 160), st.integers(80, 160)),
     factors=st.tuples(st.floats(0.4, 2.5), st.floats(0.4, 2.5)),
@@ -103,7 +104,7 @@ def test_opencv_resizes_as_the_matrix_says(before, factors, place):
         assert np.abs(centroid(moved) - transform(np.array([x, y]), matrix)).max() < 0.05
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     box=st.tuples(st.floats(0, 60), st.floats(0, 60), st.floats(100, 180), st.floats(100, 180)),
     place=st.tuples(st.floats(0.4, 0.6), st.floats(0.4, 0.6)),
@@ -150,7 +151,7 @@ def test_warp_copies_pads_and_averages():
     assert quarter.std() < 0.5 * image.std()
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(shrink=st.floats(0.12, 1.0), place=st.tuples(st.floats(120, 180), st.floats(120, 180)))
 def test_warp_keeps_places_at_any_scale(shrink, place):
     image = np.repeat((255 * blob((300, 300), *place, sigma=20))[:, :, None], 3, axis=2).astype(np.uint8)

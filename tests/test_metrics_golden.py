@@ -1,6 +1,8 @@
 """Numbers that others have published, on their own predictions."""
 
+import itertools
 import json
+import math
 import time
 
 import h5py
@@ -17,17 +19,26 @@ PUBLISHED = {
     "hg_s2_b1": [95.80, 94.57, 88.12, 83.31, 86.24, 80.88, 77.44, 86.76],
     "hg_s1_b1": [95.12, 93.61, 85.53, 79.56, 84.51, 78.28, 73.38, 84.46],
 }
+FROZEN = [
+    ("hg_s2_b1", 0.5, 86.7574993, 87.2989852),
+    ("hg_s2_b1", 0.1, 23.7169197, 23.9136092),
+    ("hg_s2_b1", 0.11, 27.8383415, 28.0822274),
+    ("hg_s1_b1", 0.1, 22.5976909, 22.8103044),
+    ("hg_s1_b1", 0.11, 26.5959522, 26.8488160),
+]
+"""PCKh in percent at a threshold: the plain mean over 14 joints, and that weighted by their counts, as the port in this file gave them once."""
+AREAS = [("hg_s2_b1", 0.5696034922, 0.5789846293), ("hg_s1_b1", 0.5504335405, 0.5611240958)]
 VAL2014 = [0.372, 0.636, 0.348, 0.384, 0.386, 0.514, 0.734, 0.504, 0.508, 0.522]
 
 
 @pytest.fixture(scope="module")
 def mpii(data_root):
-    """True keypoints (2958, 16, 2), labelled (2958, 16), head sizes (2958,), and a reader of predictions; all count pixels from 1."""
+    """True keypoints (2958, 16, 2), labelled (2958, 16), head sizes (2958,), predictions, head boxes (2958, 4); all count pixels from 1."""
     folder = data_root / "golden/mpii_pckh"
     truth = scipy.io.loadmat(folder / "detections_our_format.mat")
     boxes = truth["headboxes_src"].transpose(2, 0, 1).reshape(-1, 4)
     predictions = {name: scipy.io.loadmat(folder / f"{name}.mat")["preds"] for name in PUBLISHED}
-    return truth["pos_gt_src"].transpose(2, 0, 1), truth["jnt_missing"].T == 0, head_size(boxes), predictions
+    return truth["pos_gt_src"].transpose(2, 0, 1), truth["jnt_missing"].T == 0, head_size(boxes), predictions, boxes
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +49,21 @@ def coco(data_root):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_pckh_of_two_published_hourglasses(mpii, name):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     row = pckh_table(distances(predictions[name], truth), labelled, sizes).row
     assert list(row) == ["Head", "Sho", "Elb", "Wri", "Hip", "Kne", "Ank", "Mean"]
     assert [100 * value for value in row.values()] == pytest.approx(PUBLISHED[name], abs=0.005)
 
 
 def test_pooled_and_weighted_pckh_of_the_two_stack_hourglass(mpii):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     table = pckh_table(distances(predictions["hg_s2_b1"], truth), labelled, sizes)
     assert (table.all_joints.micro, table.official.micro) == pytest.approx((0.8819620, 0.8729899), abs=1e-6)
     assert (table.all_joints.n, table.all_joints.left_out) == (2958, 0)
 
 
 def test_counting_pixels_from_0_on_one_side_only_misses_the_published_numbers(mpii):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     mean = pckh_table(distances(predictions["hg_s2_b1"] - 1, truth - 1), labelled, sizes).row["Mean"]
     shifted = pckh_table(distances(predictions["hg_s2_b1"] - 1, truth), labelled, sizes).row["Mean"]
     assert mean == pytest.approx(0.8676, abs=5.1e-5)
@@ -60,7 +71,7 @@ def test_counting_pixels_from_0_on_one_side_only_misses_the_published_numbers(mp
 
 
 def as_matched(mpii, name):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     n = len(truth)
     return Matched(
         skeleton=MPII,
@@ -121,14 +132,66 @@ def test_a_protocol_without_intervals_takes_milliseconds(mpii):
 
 
 def test_area_under_pckh_is_the_trapezoid_of_its_curve(mpii):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     apart = distances(predictions["hg_s2_b1"], truth)
     curve = [pckh_table(apart, labelled, sizes, t).all_joints.micro for t in np.linspace(0, 0.5, 51)]
     assert auc(apart, labelled, sizes).micro == pytest.approx(np.trapezoid(curve, dx=0.01) / 0.5, abs=1e-12)
 
 
+def plain_pckh(mpii, name, threshold):
+    """The official definition, joint by joint and person by person: share of labelled joints within threshold * 0.6 * |head box|, in percent.
+
+    Returns the share of each of 16 joints, and how many people have it.
+    """
+    truth, labelled, _, predictions, boxes = mpii
+    shares, counts = [], []
+    for joint in range(16):
+        right = people = 0
+        for person in range(len(truth)):
+            if labelled[person, joint]:
+                x1, y1, x2, y2 = (float(v) for v in boxes[person])
+                (x, y), (u, v) = (map(float, array[person, joint]) for array in (truth, predictions[name]))
+                right += math.hypot(u - x, v - y) / (0.6 * math.hypot(x2 - x1, y2 - y1)) <= threshold
+                people += 1
+        shares.append(100 * right / people)
+        counts.append(people)
+    return shares, counts
+
+
+WITHOUT_TRUNK = [joint for joint in range(16) if joint not in (6, 7)]
+
+
+@pytest.mark.parametrize(("name", "threshold", "plain", "weighted"), FROZEN)
+def test_pckh_at_other_thresholds_is_that_of_a_plain_port(mpii, name, threshold, plain, weighted):
+    """The weighted mean at 0.11 is what HRNet's evaluation, and what came from it, prints as Mean@0.1."""
+    shares, counts = plain_pckh(mpii, name, threshold)
+    mean = sum(shares[joint] for joint in WITHOUT_TRUNK) / 14
+    by_count = sum(shares[joint] * counts[joint] for joint in WITHOUT_TRUNK) / sum(counts[joint] for joint in WITHOUT_TRUNK)
+    assert (mean, by_count) == pytest.approx((plain, weighted), abs=1e-6)
+    told = as_matched(mpii, name)
+    assert 100 * measure(told, f"head_box@{threshold}:fourteen").overall.value == pytest.approx(mean, abs=1e-9)
+    assert 100 * measure(told, f"head_box@{threshold}:fourteen:joints").overall.value == pytest.approx(by_count, abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "plain", "pooled"), AREAS)
+def test_the_area_under_pckh_is_that_of_a_plain_port(mpii, name, plain, pooled):
+    """Trapezoids between the official thresholds 0, 0.01 ... 0.5; the mean of 14 joints, and all 16 in one pool."""
+    truth, labelled, sizes, predictions, _ = mpii
+    steps = [plain_pckh(mpii, name, hundredth / 100) for hundredth in range(51)]
+    curves = [[shares[joint] / 100 for shares, _ in steps] for joint in range(16)]
+    areas = [sum((one + other) / 2 for one, other in itertools.pairwise(curve)) / 50 for curve in curves]
+    counts = steps[0][1]
+    mean = sum(areas[joint] for joint in WITHOUT_TRUNK) / 14
+    pool = sum(area * count for area, count in zip(areas, counts, strict=True)) / sum(counts)
+    assert (mean, pool) == pytest.approx((plain, pooled), abs=1e-8)
+    found = auc(distances(predictions[name], truth), labelled, sizes)
+    assert found.micro == pytest.approx(pool, abs=1e-9)
+    assert [found.per_keypoint[joint] for joint in range(16)] == pytest.approx(areas, abs=1e-9)
+
+
 def test_intervals_over_all_of_mpii_come_at_once(mpii):
-    truth, labelled, sizes, predictions = mpii
+    truth, labelled, sizes, predictions, _ = mpii
     apart = distances(predictions["hg_s2_b1"], truth)
     began = time.process_time()
     official = pckh_table(apart, labelled, sizes, image_ids=np.arange(len(truth))).official

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples_for_tests import examples
 from glasspose.errors import UsageError
 from glasspose.metrics import Matched, box_scores, corners, groups_of, iou, limbs_of, measure, protocol, protocols, sides_of
 from glasspose.skeletons import COCO, FLIC, LSP, MPII, Skeleton
@@ -180,7 +181,7 @@ def test_uvic_ignores_y_and_counts_missing_keypoints_that_are_answered_with_0_0(
 
 
 @given(seeds)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_distance_in_x_alone_never_scores_lower(seed):
     told = random_people(seed)
     for unit in ("uvic@1", "torso@0.2", "pixels@10"):
@@ -193,7 +194,7 @@ EVERY = ["torso@0.2", "head_segment@0.5", "thesis", "thesis_visible:everybody", 
 
 
 @given(seeds, st.permutations(range(12)))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_the_order_of_people_changes_nothing(seed, order):
     told = random_people(seed, MPII)
     arrays = ("predicted", "truth", "labelled", "occluded", "torso", "head", "image_ids", "to_grid")
@@ -203,7 +204,7 @@ def test_the_order_of_people_changes_nothing(seed, order):
 
 
 @given(seeds, st.sampled_from([0.25, 2.0, 16.0]))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_larger_picture_scores_the_same(seed, factor):
     """Powers of two, so that no rounding hides in it."""
     told = random_people(seed, MPII)
@@ -217,7 +218,7 @@ def test_a_larger_picture_scores_the_same(seed, factor):
 
 
 @given(seeds, st.sampled_from(["torso@0.2", "thesis", "thesis_limbs", "torso@0.2:joints", "pixels@12:visible"]))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_masking_people_is_removing_them(seed, name):
     told = random_people(seed)
     half = np.arange(12) < 6

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples_for_tests import examples
 from glasspose.codecs import CODECS as BUILDERS
 from glasspose.codecs import build_codec
 from glasspose.codecs.codec import Codec
@@ -42,7 +43,7 @@ def test_the_configuration_says_what_the_codec_asks_of_the_model(name):
 
 
 @ALL
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(x=st.floats(24, SIZE[1] - 25), y=st.floats(24, SIZE[0] - 25))
 def test_decode_gives_back_what_was_encoded(name, x, y):
     codec = built(name)

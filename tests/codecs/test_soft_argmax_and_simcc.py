@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples_for_tests import examples
 from glasspose.codecs import build_codec
 from glasspose.configs.codecs import SimCC, SoftArgmax
 from glasspose.skeletons import LSP
@@ -17,7 +18,7 @@ def built(config):
     return build_codec(config, LSP, SIZE)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_the_mean_place_of_two_peaks_lies_between_them_by_their_weight(a, b):
     codec = built(SoftArgmax())

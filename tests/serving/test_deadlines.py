@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,65 @@ def test_a_slow_reader_is_closed():
 
     # 8 MB at the least rate would be 400 s, but the client has taken nothing
     assert asyncio.run(run()) < 3
+
+
+class AsLong(Instant):
+    """Answers are as long as the client says."""
+
+    async def submit(self, order, data, seconds):
+        return {"poses": {}}, b"\xff\xd8" + bytes(int(data))
+
+
+def stalled(port, size):
+    """A client that takes no answer, and for whom the kernel holds little of it."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    raw.connect(("127.0.0.1", port))
+    raw.sendall(request("POST", "/v1/poses?overlay=1", b"%d" % size, content_type="image/png"))
+    return raw
+
+
+def test_a_reader_of_an_answer_of_any_length_is_closed():
+    """Of some lengths so little is left over that writing was never paused."""
+
+    async def run():
+        async with nearby(AsLong(), deadlines=replace(QUICK, rate=10**6)) as (port, _, server):
+            clients = [stalled(port, size) for size in range(10_000, 250_000, 4_000)]
+            await asyncio.sleep(0.3)
+            left = [connection.transport.get_write_buffer_size() for connection in server.server_state.connections]
+            begun = time.monotonic()
+            while server.server_state.connections and time.monotonic() - begun < 5:
+                await asyncio.sleep(0.05)
+            held = len(server.server_state.connections)
+            for client in clients:
+                client.close()
+            return left, held
+
+    left, held = asyncio.run(run())
+    assert any(0 < size < 2**16 for size in left)
+    assert not held
+
+
+def test_a_client_that_has_read_what_was_left_may_wait_long_for_its_next_answer():
+    class ThenSlow(AsLong):
+        async def submit(self, order, data, seconds):
+            await asyncio.sleep(1.5 if len(self.given) else 0)
+            self.given.append(data)
+            return await super().submit(order, data, seconds)
+
+    async def run():
+        async with nearby(ThenSlow(), deadlines=QUICK) as (port, _, _):
+            raw = await asyncio.to_thread(stalled, port, 111_000)
+            raw.setblocking(True)
+            reader, writer = await asyncio.open_connection(sock=raw)
+            replies = [await answer(reader)]
+            writer.write(request("POST", "/v1/poses?overlay=1", b"10", content_type="image/png"))
+            replies.append(await answer(reader))
+            writer.close()
+            return replies
+
+    assert [reply.status for reply in asyncio.run(run())] == [200, 200]
 
 
 def test_a_client_that_keeps_the_rate_is_served_beyond_the_first_deadline():

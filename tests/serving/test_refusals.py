@@ -1,7 +1,11 @@
 """Who is answered, and what is refused: without workers, in this process."""
 
 import asyncio
+import json
+import random
 import re
+import urllib.parse
+from collections import Counter
 
 import pytest
 
@@ -75,6 +79,75 @@ def post(body=PNG, path="/v1/poses", **headers):
 def test_what_is_refused(request_, status, code):
     (reply,) = asked(request_)
     assert (reply.status, reply.code) == (status, code)
+
+
+GOOD_ASKS = (
+    ("/v1/poses", "boxes", "10,20,110,220"),
+    ("/v1/poses", "boxes", "0,0,9,9;1.5,2.5,30.25,40"),
+    ("/v1/poses", "overlay", "png"),
+    ("/v1/explain", "keypoint", "nose"),
+    ("/v1/explain", "method", "occlusion"),
+    ("/v1/explain", "box", "1,2,30,40"),
+)
+BREAKS = (
+    "nan",
+    "-inf",
+    "1e999",
+    "0x7fff",
+    "null",
+    "{}",
+    "[[0,0,1,1]]",
+    '{"a":',
+    "'",
+    '"',
+    "%00",
+    "\x00",
+    "\u0130",
+    "../",
+    ";;",
+    ",,",
+    "9" * 400,
+    "-",
+    "\r\n",
+)
+
+
+def mutated_ask(chance):
+    """An ask beside a picture that is malformed: its name, its value, twice the same, or JSON in its place."""
+    path, name, value = chance.choice(GOOD_ASKS)
+    kind = chance.randrange(4)
+    if kind == 0:
+        place = chance.randrange(len(name))
+        name = name[:place] + chance.choice(["_", "x", "\u00e9", "[]", "."]) + name[place + chance.randrange(2) :]
+    elif kind == 1:
+        place = chance.randrange(len(value) + 1)
+        value = value[:place] + chance.choice(BREAKS) + value[place + chance.randrange(3) :]
+    elif kind == 2:
+        value = chance.choice(
+            [json.dumps({name: value})[: chance.randrange(1, 20)], json.dumps([value] * chance.randrange(1, 40)), chance.choice(BREAKS)]
+        )
+    told = [(name, value)] * (2 if kind == 3 else 1)
+    return path, told if path == "/v1/poses" or name == "keypoint" else [("keypoint", "nose"), *told]
+
+
+def test_s5_three_hundred_mutated_asks_beside_a_picture():
+    """In the query and, in turns, in a form's fields; a whole body of JSON besides. None reaches a worker, but those that mean something still."""
+    chance, asks = random.Random(0), []
+    for i in range(300):
+        path, told = mutated_ask(chance)
+        if i % 10 == 0:
+            cut = json.dumps({"picture": "aGVsbG8=", **dict(told)}).encode()
+            asks.append(post(cut[: chance.randrange(1, len(cut) + 1)], path, content_type="application/json"))
+        elif i % 2:
+            asks.append(post(path=f"{path}?{urllib.parse.urlencode(told)}"))
+        else:
+            fields = b"".join(b'--edge\r\ncontent-disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (n.encode(), v.encode()) for n, v in told)
+            kind, body = form(PNG)
+            asks.append(post(fields + body, path, content_type=kind))
+    statuses = Counter(reply.status for reply in asked(*asks))
+    print(f"S5: {dict(statuses)}")
+    assert set(statuses) <= {200, 400, 415}
+    assert statuses[400] + statuses[415] > 200
 
 
 def test_a_form_is_one_file_with_few_short_fields():

@@ -72,7 +72,9 @@ class DeadlineProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """The next request's headers have a deadline, and so has the rest of a body that was refused."""
         self._begin()
-        if not self.flow.write_paused:
+        if self.transport.get_write_buffer_size():  # perhaps too little for `pause_writing`
+            self._wait_for_reader()
+        else:
             self._written_from = None
         super().on_response_complete()
         self._judge()
@@ -86,8 +88,6 @@ class DeadlineProtocol(H11Protocol):
     def resume_writing(self) -> None:
         """It does again."""
         super().resume_writing()
-        if self.cycle is None or self.cycle.response_complete:
-            self._written_from = None
         self._judge()
 
     def send_400_response(self, msg: str) -> None:
@@ -125,7 +125,9 @@ class DeadlineProtocol(H11Protocol):
             left = self.transport.get_write_buffer_size()
             self._taken += max(0, self._left - left)
             self._left = left
-            return self._written_from + limits.write + self._taken / limits.rate
+            if left or self.transport.is_closing():
+                return self._written_from + limits.write + self._taken / limits.rate
+            self._written_from = None
         if self.conn.their_state is h11.IDLE:
             return self._begun + limits.head
         if self.conn.their_state is h11.SEND_BODY:
