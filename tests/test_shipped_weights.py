@@ -10,6 +10,9 @@ import pytest
 from glasspose import evaluation
 from glasspose.checkpoint import SHIPPED, load_weights
 from glasspose.configs.data import Lspet
+from glasspose.explain.saliency import card_check
+from glasspose.explain.verdicts import FEWEST
+from glasspose.explain.witness import witness
 from glasspose.prediction import load
 
 PLACES = {"head_top": (262, 40), "neck": (262, 335), "right_shoulder": (105, 400), "left_shoulder": (425, 400)}
@@ -46,6 +49,21 @@ def test_the_card_and_the_results_say_the_same():
         told = json.loads((SHIPPED.parents[2] / f"docs/results/hourglass-tiny-lsp.lspet-{split}.json").read_text())
         assert told["weights"]["sha256"] == card["sha256"]
         assert card["scores"][f"lspet/{split}"]["crop from labels"]["pck@0.2"]["mean"] == told["pck@0.2"]["mean"]
+
+
+@pytest.mark.parametrize("question", ["why", "context"])
+def test_the_card_keeps_the_verdicts_that_the_docs_state(question):
+    """So that the explanation of a single photograph quotes one."""
+    kept = load_weights("hourglass-tiny-lsp")[1]["explanations"][question]
+    assert kept["n"] >= FEWEST
+    assert f"verdict is **{kept['verdict']}**" in (SHIPPED.parents[2] / f"docs/explain/{question}.md").read_text()
+    assert (kept["verdict"] == "FAITHFUL") == all(kept["checks"].values())
+
+
+def test_a_single_photograph_quotes_the_shipped_verdict():
+    check = card_check(witness("hourglass-tiny-lsp"))
+    assert check.reason == "NOT FAITHFUL on 50 people of lspet/val"
+    assert check.passed is False
 
 
 @pytest.mark.data

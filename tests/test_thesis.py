@@ -1,4 +1,4 @@
-"""What docs/explain/thesis.md states of the thesis's experiments X2 to X8."""
+"""What docs/explain/thesis.md states of the thesis's experiments X1 to X9."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,13 @@ from torch.nn import functional
 
 from glasspose.codecs import build_codec
 from glasspose.configs.codecs import Heatmap
+from glasspose.configs.data import DrawnPeople
+from glasspose.configs.models import Autoencoder
+from glasspose.explain import skips
 from glasspose.explain.grouping import by_silhouette
 from glasspose.explain.principal import components_for, principal
 from glasspose.explain.projecting import maps
+from glasspose.models.autoencoder import SqueezingAutoencoder
 from glasspose.skeletons import LSP
 
 PAGE = Path(__file__).parents[1] / "docs/explain/thesis.md"
@@ -37,8 +41,41 @@ def upsampled_by_slide(picture, down, across):
 
 def test_the_page_names_every_experiment_and_this_file():
     text = PAGE.read_text()
-    assert re.findall(r"^## (X\d)", text, re.MULTILINE)[-7:] == [f"X{i}" for i in range(2, 9)]
+    assert re.findall(r"^## (X\d)", text, re.MULTILINE) == [f"X{i}" for i in range(1, 10)]
     assert "tests/test_thesis.py" in text
+    for name in re.findall(r"!\[[^]]+\]\((.+?)\)", text):
+        assert (PAGE.parent / name).is_file()
+
+
+@pytest.mark.slow
+def test_x1_histograms_and_pictures_are_drawn_with_all_skips_off(nano_weights, tmp_path, one_thread):
+    made = skips(nano_weights, DrawnPeople(count=6, folder=tmp_path), n=6)
+    assert {"histograms", "people"} <= {figure.name for figure in made.figures}
+    everything = max(len(row["branches"]) for row in made.numbers["effects"])
+    assert {row["mode"] for row in made.numbers["effects"] if len(row["branches"]) == everything} >= {"zero", "mean"}
+    assert everything == 4  # of two stacks with two levels
+
+
+def test_x9_the_table_is_the_autoencoder_that_is_built():
+    stated = re.findall(r"^\| (.+?) \| ([\dx ]+) \|$", PAGE.read_text().split("## X9")[1], re.MULTILINE)
+    model = SqueezingAutoencoder(Autoencoder(code=50), (256, 4, 4))
+    value, shapes, kinds = torch.randn(1, 256, 4, 4), [(256, 4, 4)], ["bottleneck"]
+    for layer in (*model.encoder, *model.decoder):
+        value = layer(value)
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear):
+            shapes.append(tuple(value.shape[1:]))
+            kinds.append({"Conv2d": "convolution", "ConvTranspose2d": "transposed", "Linear": "linear"}[type(layer).__name__])
+    shapes[shapes.index((1024,))] = (64, 4, 4)
+    assert [tuple(map(int, told.split(" x "))) for _, told in stated] == shapes
+    assert all(kind in step for kind, (step, _) in zip(kinds, stated, strict=True))
+    assert ["ReLU" in step for step, _ in stated] == [False, *[True] * 7, False]
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == 1.58
+
+
+def test_x9_a_relu_at_the_end_cannot_give_negative_numbers():
+    bottleneck = torch.randn(4, 64, 2, 2)
+    ends = [SqueezingAutoencoder(Autoencoder(code=50, output_relu=relu), (64, 2, 2))(bottleneck).min().item() for relu in (True, False)]
+    assert ends[0] >= 0 > ends[1]
 
 
 def test_x2_a_step_of_one_is_one_standard_deviation_of_the_scores():

@@ -11,6 +11,7 @@ from glasspose.explain.explanation import Verdict
 from glasspose.explain.hand_wired import SIDED, dotted, finder, placer, sided
 from glasspose.explain.robustness import HULL, _checks, effects, explained, monotone, selftest_stress, stress, stressed
 from glasspose.explain.sample import draw_sample, whose
+from glasspose.explain.shortcut_stress import selftest_shortcuts
 from glasspose.explain.subject import silent, subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -71,6 +72,17 @@ def test_dots_are_followed_through_shifts_scales_and_turns():
 @pytest.mark.slow
 def test_the_self_test_passes():
     assert all(check.passed for check in selftest_stress(1))
+
+
+@pytest.mark.slow
+def test_background_comes_first_on_trained_shortcuts_and_the_test_of_that_can_fail(monkeypatch):
+    """A network each: trained here, once for both."""
+    kept = selftest_shortcuts()
+    assert [check.name.split()[4] for check in kept] == ["watermark", "background", "companion"]
+    assert all(check.passed for check in kept), kept
+    for cue in ("background", "background blurred"):
+        monkeypatch.setitem(cues._PAINTED, cue, lambda of, dose: of.pixels.copy())
+    assert not any(check.passed for check in selftest_shortcuts())
 
 
 def test_the_check_of_dose_0_fails_where_a_cue_touches_the_picture(monkeypatch):

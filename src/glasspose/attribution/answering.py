@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glasspose.engines.modules import RawModel
 from glasspose.network import PoseNetwork
 
 
@@ -35,6 +36,11 @@ class NetworkAnswering:
     """A network of this project, by its last stack and without the flip test. Gradients flow through `maps` alone."""
 
     network: PoseNetwork
+
+    @property
+    def has_weights(self) -> bool:
+        """Not so for an exported file, which runs as it is: no gradient goes through it and nothing in it can be shuffled."""
+        return not isinstance(self.network.model, RawModel)
 
     def __call__(self, images: Float[Tensor, "B 3 H W"]) -> Answer:
         """One forward pass."""

@@ -19,4 +19,4 @@ class Asking(Config):
     strict: bool = False
     """Exit with code 4 where the explanation is not faithful."""
     keep: bool = False
-    """Write the verdict into the card of the weights (from 50 people on), where `explain` of a single photograph and `predict` find it."""
+    """Write the verdict into the card of the weights (from 50 people on), where `explain why` of a single photograph finds it."""

@@ -181,13 +181,18 @@ def _people(looked: _Looked, made: Trust, test: Bool[np.ndarray, " N"]) -> dict[
     weights = drawn_pictures(np.arange(len(truth)), resamples=200).astype(int)
     found = {}
     for name, value in ways.items():
-        draws = [spearmanr(np.repeat(value, row), np.repeat(truth, row)).statistic for row in weights]
+        draws = [_order(np.repeat(value, row), np.repeat(truth, row)) for row in weights]
         found[name] = {
-            "rank correlation": float(spearmanr(value, truth).statistic),
+            "rank correlation": _order(value, truth),
             "interval": interval_of(np.array(draws)),
             "off by": float(np.abs(value - truth).mean()),
         }
     return found
+
+
+def _order(value: Float[np.ndarray, " n"], truth: Float[np.ndarray, " n"]) -> float:
+    """Spearman's rank correlation; 0 where one of them is the same for everybody."""
+    return 0.0 if min(np.ptp(value), np.ptp(truth)) == 0 else float(spearmanr(value, truth).statistic)
 
 
 def _coverage(looked: _Looked, seed: int) -> dict[str, Any]:
@@ -273,6 +278,8 @@ def _write(weights: str | Path | PoseNetwork, asked: Subject, made: Trust, numbe
         raise UsageError(f"the calibration is not written: {check.line()}", "Fit it on more people with --n, or leave the scores as they are")
     if isinstance(weights, PoseNetwork):
         raise UsageError("a network at hand has no card to write to", "Save it with `save_weights` first")
+    if asked.exported:
+        raise UsageError("the card of an exported file is not written", "Calibrate the .safetensors file, and export it again")
     error = numbers["calibration error"]
     note = f"{made.note}; held-out calibration error {error['before']:.3f} before, {error['after']:.3f} after"
     calibration = replace(asked.calibration, trust=replace(made, note=note))

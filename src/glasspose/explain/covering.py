@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from glasspose.explain.subject import Subject, Told
+from glasspose.explain.subject import Askable, Told
 from glasspose.explain.tolerance import areas, tolerances
 from glasspose.geometry import PADDING
 from glasspose.skeletons import Skeleton
@@ -121,7 +121,7 @@ def _to_padding(pixels: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "H W"]:
     return apart
 
 
-def told_of(asked: Subject, images: Float[Tensor, "B 3 H W"], batch: int = 32) -> Told:
+def told_of(asked: Askable, images: Float[Tensor, "B 3 H W"], batch: int = 32) -> Told:
     """What the network says of many pictures, in batches."""
     parts = [asked.ask(part) for part in torch.split(images, batch)]
     return Told(keypoints=np.concatenate([p.keypoints for p in parts]), scores=np.concatenate([p.scores for p in parts]))

@@ -19,34 +19,39 @@ from glasspose.explain.hiding import Hidden, hide, nothing_hidden
 from glasspose.explain.influence import LEVEL, Influence, false_findings, fills_agree, influence_of, measure, split_half
 from glasspose.explain.sample import Sample, draw_sample
 from glasspose.explain.shapley import players, shapley_values
-from glasspose.explain.subject import Progress, Subject, silent, subject
+from glasspose.explain.subject import Askable, Progress, silent, subject
 from glasspose.explain.tolerance import named
+from glasspose.explain.witness import questioned
 from glasspose.metrics.significance import mean_interval, mean_intervals
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import Skeleton
 
 ELSEWHERE = 0.5
 """Below this agreement a keypoint lies elsewhere."""
+UNFITTED = "whether keypoints that went elsewhere stayed confident: nobody has fitted thresholds for this file"
 STABLE = 0.9
 """Two halves of the pictures must give matrices that correlate so well."""
 
 
-def context(weights: str | Path | PoseNetwork, data: Data, *, n: int = 50, seed: int = 0, progress: Progress = silent) -> Explanation:
+def context(
+    weights: str | Path | PoseNetwork, data: Data, *, n: int = 50, seed: int = 0, skeleton: str | None = None, progress: Progress = silent
+) -> Explanation:
     """Hide every keypoint's region and every limb with three fills, and every coalition of body parts, and see what moves.
 
     About 6 (K + limbs) + 2^P forward passes a person, for P body parts with the background (LSP: 297).
+    `weights` may be a file of `glasspose export`, or an .onnx file of others with the name of its `skeleton`.
     """
-    asked = subject(weights)
+    asked = questioned(weights, skeleton)
     return explained(asked, draw_sample(data, asked.skeleton, asked.size, n, seed), seed, progress)
 
 
-def explained(asked: Subject, sample: Sample, seed: int = 0, progress: Progress = silent) -> Explanation:
+def explained(asked: Askable, sample: Sample, seed: int = 0, progress: Progress = silent) -> Explanation:
     """The same of a sample at hand."""
     found = hide(asked, sample, seed, progress)
     groups = sample.image_ids
     matrix = influence_of(found, groups, seed)
     shares = np.stack([shapley_values(values) for values in found.coalitions])
-    invented, confident = hallucinated(found, np.array(asked.calibration.seen))
+    invented, confident = hallucinated(found, asked.thresholds)
     numbers = _numbers(found, matrix, shares, groups, asked.skeleton) | {
         "hallucination": _rates(invented, confident, groups, asked.skeleton),
         "split_half": split_half(matrix, groups, len(asked.skeleton), seed),
@@ -66,12 +71,18 @@ def explained(asked: Subject, sample: Sample, seed: int = 0, progress: Progress 
             "what the network would do without that part of a body: every fill is a picture that it was not trained for, and the fills differ",
             "influence of what no region holds, and of regions together beyond the Shapley values, for which each person had one fill in turn",
             "cells that are not marked: too few pictures to tell them from chance, which is not the same as no influence",
+            *([UNFITTED] if asked.thresholds is None else []),
         ),
     )
 
 
-def hallucinated(found: Hidden, thresholds: Float[np.ndarray, " K"]) -> tuple[Float[np.ndarray, "N K"], Bool[np.ndarray, "N K"]]:
-    """With its own region hidden: the share of fills under which a keypoint stays confident and lies elsewhere; and who was confident before."""
+def hallucinated(found: Hidden, thresholds: Float[np.ndarray, " K"] | None) -> tuple[Float[np.ndarray, "N K"], Bool[np.ndarray, "N K"]]:
+    """With its own region hidden: the share of fills under which a keypoint stays confident and lies elsewhere; and who was confident before.
+
+    Without thresholds nobody knows who is confident.
+    """
+    if thresholds is None:
+        return np.zeros(found.whole.scores.shape), np.zeros(found.whole.scores.shape, bool)
     own = np.arange(found.similar.shape[-1])
     similar, scores = found.similar[:, 0][..., own, own], found.scores[:, 0][..., own, own]
     return ((scores >= thresholds) & (similar < ELSEWHERE)).mean(1), found.whole.scores >= thresholds
@@ -110,7 +121,7 @@ def _numbers(found: Hidden, matrix: Influence, shares: Float[np.ndarray, "N P K"
 
 
 def _checks(
-    asked: Subject,
+    asked: Askable,
     sample: Sample,
     found: Hidden,
     matrix: Influence,

@@ -39,12 +39,12 @@ class Case:
         return self.reading(images)[:, self.k]
 
     def scalar(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, " B"]:
-        """The same, differentiable. NotApplicableError for what is no network of this project."""
+        """The same, differentiable. NotApplicableError for what has no weights here."""
         return self.target(self.network().maps(images))[:, self.k]
 
     def network(self) -> NetworkAnswering:
         """What gradients can flow through."""
-        if not isinstance(self.answering, NetworkAnswering):
+        if not isinstance(self.answering, NetworkAnswering) or not self.answering.has_weights:
             raise NotApplicableError("gradients need the network itself, not an exported file", "Use --methods occlusion or rise")
         return self.answering
 

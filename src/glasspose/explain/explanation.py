@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 
 class NotApplicableError(UsageError):
-    """The question makes no sense for this network: one without skips has no skip to remove."""
+    """The question makes no sense for this network or these people: one without skips has no skip to remove."""
 
     code = "not-applicable"
 

@@ -12,7 +12,7 @@ from glasspose.attribution.fills import FILLS, fills, hidden, partners
 from glasspose.explain.covering import Regions, background_patches, part_of_pixels, regions, told_of
 from glasspose.explain.sample import Sample
 from glasspose.explain.shapley import body_parts, coalitions, players
-from glasspose.explain.subject import Progress, Subject, Told
+from glasspose.explain.subject import Askable, Progress, Told, ask_all
 from glasspose.explain.tolerance import agreement, areas
 
 Answers = Float[np.ndarray, "N 2 F R K"]
@@ -43,9 +43,9 @@ class Hidden:
         return found
 
 
-def hide(asked: Subject, sample: Sample, seed: int, progress: Progress) -> Hidden:
+def hide(asked: Askable, sample: Sample, seed: int, progress: Progress) -> Hidden:
     """Everything, person by person; one fill in turn for the coalitions, all of them for the regions."""
-    whole = asked.ask_all(sample)
+    whole = ask_all(asked, sample)
     others = partners(len(sample), seed)
     covered, parts = [], []
     for i in range(len(sample)):
@@ -59,7 +59,7 @@ def hide(asked: Subject, sample: Sample, seed: int, progress: Progress) -> Hidde
 
 
 def _regions_hidden(
-    asked: Subject, sample: Sample, whole: Told, i: int, known: Regions, images: Mapping[str, Tensor], rng: np.random.Generator
+    asked: Askable, sample: Sample, whole: Told, i: int, known: Regions, images: Mapping[str, Tensor], rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
     patches, room = background_patches(sample.pixels[i], whole.keypoints[i], known, asked.skeleton, rng)
     masks = torch.from_numpy(np.concatenate([known.masks, patches]))[:, None]
@@ -71,7 +71,7 @@ def _regions_hidden(
     return similar.reshape(shape).swapaxes(0, 1), told.scores.reshape(shape).swapaxes(0, 1), places, known.covers, room
 
 
-def _parts_hidden(asked: Subject, sample: Sample, whole: Told, i: int, known: Regions, fill: Tensor) -> Float[np.ndarray, "C K"]:
+def _parts_hidden(asked: Askable, sample: Sample, whole: Told, i: int, known: Regions, fill: Tensor) -> Float[np.ndarray, "C K"]:
     owner = part_of_pixels(whole.keypoints[i], list(body_parts(asked.skeleton).values()), known, asked.skeleton)
     shown = coalitions(len(players(asked.skeleton)))
     masks = torch.from_numpy((~shown[:, owner]).astype(np.float32))[:, None]
@@ -79,7 +79,7 @@ def _parts_hidden(asked: Subject, sample: Sample, whole: Told, i: int, known: Re
     return agreement(told.keypoints, whole.keypoints[i], areas(whole.keypoints[i][None]), asked.skeleton)
 
 
-def nothing_hidden(asked: Subject, sample: Sample, whole: Told) -> float:
+def nothing_hidden(asked: Askable, sample: Sample, whole: Told) -> float:
     """How far keypoints move when the cover is empty: in the very batch that gave the answer for the whole picture."""
     part, images = next(sample.batches())
     told = asked.ask(hidden(images, torch.zeros_like(images[:, :1]), images.flip(0)))

@@ -52,9 +52,11 @@ def improve(
 
     `found`: the folder of earlier answers, or answers at hand; without it the questions are asked now, of about n people. `recipe`: what the
     weights were trained with. `out`: where the caller saves the explanation, because commands name its files. InputError for files that are
-    none of other questions' answers, UsageError where the people that judge are those that would teach.
+    none of other questions' answers, NotApplicableError where the people that judge are those that would teach.
     """
     asked = subject(weights)
+    if asked.exported:
+        raise NotApplicableError("an exported file cannot be trained", "Ask about the .safetensors file that it was exported from")
     name = "WEIGHTS" if isinstance(weights, PoseNetwork) else str(weights)
     shop = workshop(name, asked.network, data, recipe, out)
     sample = draw_sample(data, asked.skeleton, asked.size, n, seed)

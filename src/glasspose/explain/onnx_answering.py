@@ -1,4 +1,4 @@
-"""An exported network as something that can be asked where keypoints are. Only methods that hide parts of a picture work on it.
+"""A network of others, in an ONNX file, as something that can be asked where keypoints are. Only methods that hide parts of a picture work on it.
 
 Input: RGB pictures (B, 3, H, W), normalised as this project's networks take them. Output, the first: heatmaps (B, K, h, w) or (B, S, K, h, w),
 of which the last stack counts, or coordinates (B, K, 2) or (B, S, K, 2) in input pixels, which are shown as Gaussians.
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glasspose.attribution.answering import Answer
+from glasspose.engines.exported import CARD
 from glasspose.errors import InputError, MissingError, UsageError, WeightsError
 
 STRIDE = 4
@@ -26,11 +27,9 @@ class OnnxAnswering:
     """A file of ONNX with K keypoints. InputError, WeightsError and MissingError where it cannot be used."""
 
     def __init__(self, path: Path, keypoints: int) -> None:
-        if not path.is_file():
-            raise InputError(f"{path} is not there", "Name an .onnx file")
+        self.session = _session(path)
         self.path, self.keypoints = path, keypoints
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.session = _session(path)
         given = self.session.get_inputs()[0]
         self.input, shape = given.name, list(given.shape)
         if len(shape) != 4 or given.type != "tensor(float)" or not all(isinstance(side, int) and 0 < side <= LARGEST for side in shape[2:]):
@@ -67,7 +66,14 @@ class OnnxAnswering:
         return found
 
 
+def holds_card(path: Path) -> bool:
+    """Whether the file says that this project exported it. InputError, WeightsError and MissingError where it cannot be opened."""
+    return bool(_session(path).get_modelmeta().custom_metadata_map.get(CARD))
+
+
 def _session(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"{path} is not there", "Name an .onnx file")
     try:
         runtime: Any = import_module("onnxruntime")
     except ImportError:

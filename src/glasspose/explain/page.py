@@ -33,25 +33,32 @@ td { font-variant-numeric: tabular-nums; } summary { cursor: pointer; } ul { pad
 """
 
 
-def page(title: str, lead: str, explanations: Sequence[Explanation], missing: Sequence[tuple[str, str]] = ()) -> str:
-    """The whole file. `missing` are questions that do not apply, each with the reason."""
+def page(
+    title: str, lead: str, explanations: Sequence[Explanation], missing: Sequence[tuple[str, str]] = (), failed: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The whole file. `missing` are questions that do not apply, `failed` those that could not be answered, each with the reason."""
+    unanswered = [*(_unanswered(*one, "DOES NOT APPLY", "none") for one in missing), *(_unanswered(*one, "FAILED", "failed") for one in failed)]
     for width in WIDTHS:
         sections = "".join(_section(explanation, width) for explanation in explanations)
-        made = _framed(title, lead, explanations, sections, missing)
+        made = _framed(title, lead, explanations, sections, unanswered)
         if len(made.encode()) < LARGEST:
             break
     return made
 
 
-def _framed(title: str, lead: str, explanations: Sequence[Explanation], sections: str, missing: Sequence[tuple[str, str]]) -> str:
+def _framed(title: str, lead: str, explanations: Sequence[Explanation], sections: str, unanswered: Sequence[str]) -> str:
     entries = "".join(f'<li><a href="#{e.name}">{escape(e.question)}</a> {_chip(e.verdict)}</li>' for e in explanations)
-    entries += "".join(f'<li>{escape(name)} <span class="verdict none">DOES NOT APPLY</span> {escape(reason)}</li>' for name, reason in missing)
+    entries += "".join(unanswered)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1><p>{escape(lead)}</p>"
         f"<nav><ul>{entries}</ul></nav><main>{sections}</main>{_footer(explanations)}</body></html>\n"
     )
+
+
+def _unanswered(name: str, reason: str, word: str, style: str) -> str:
+    return f'<li>{escape(name)} <span class="verdict {style}">{word}</span> {escape(reason)}</li>'
 
 
 def _section(explanation: Explanation, width: int) -> str:

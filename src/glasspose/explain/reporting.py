@@ -1,14 +1,15 @@
 """`explain report`: every question that applies, asked of one sample, on one page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from glasspose.configs.data import Data
 from glasspose.errors import GlassposeError, UsageError
-from glasspose.explain.explanation import Explanation, Verdict
+from glasspose.explain.explanation import Explanation, NotApplicableError, Verdict
 from glasspose.explain.findings import SHARES, found_of
 from glasspose.explain.improving import improve
 from glasspose.explain.page import page
@@ -31,6 +32,8 @@ class Report:
     explanations: Sequence[Explanation]
     missing: Sequence[tuple[str, str]]
     """Questions that do not apply, each with the reason."""
+    failed: Sequence[tuple[str, str]] = ()
+    """Questions that apply and could not be answered, each with the reason."""
 
 
 def report(
@@ -45,29 +48,41 @@ def report(
 ) -> Report:
     """Ask everything that applies of n people, and write one HTML file (with the numbers, tables and figures beside it) into `out`.
 
-    What to try, by these answers, comes last.
+    What to try, by these answers, comes last. Where every question fails, the first one's error is raised and nothing is written.
     """
     unknown = sorted(set(questions) - set(QUESTIONS))
     if unknown:
         raise UsageError(f"no question {unknown[0]!r}", f"There are {', '.join(QUESTIONS)}")
     asked = subject(weights)
-    explanations, missing = [], []
+    answers: list[Explanation] = []
+    problems: dict[str, GlassposeError] = {}
     for name in questions:
-        try:
-            explanations.append(_answered(name, weights, data, n, seed, progress))
-        except GlassposeError as problem:  # one question that cannot be answered costs the others nothing
-            missing.append((name, str(problem)))
-    if grounds := {explanation.name: found_of(explanation) for explanation in explanations if explanation.name in SHARES}:
-        try:
-            explanations.append(improve(weights, data, n=n, seed=seed, found=grounds, out=out))
-        except GlassposeError as problem:  # the people are those that would teach
-            missing.append(("improve", str(problem)))
-    for explanation in explanations:
-        explanation.save(out)
+        _try(name, partial(_answered, name, weights, data, n, seed, progress), answers, problems)
+    if problems and len(_failures(problems)) == len(questions):
+        raise next(iter(problems.values()))
+    if grounds := {answer.name: found_of(answer) for answer in answers if answer.name in SHARES}:
+        _try("improve", partial(improve, weights, data, n=n, seed=seed, found=grounds, out=out), answers, problems)
+    for answer in answers:
+        answer.save(out)
+    failed = _failures(problems)
+    missing = [(name, str(problem)) for name, problem in problems.items() if (name, str(problem)) not in failed]
     path = out / "report.html"
     title = f"What {asked.card['name']} does, and how far to trust these answers"
-    write_atomically(path, page(title, _lead(explanations, data), explanations, missing).encode())
-    return Report(path=path, explanations=explanations, missing=missing)
+    write_atomically(path, page(title, _lead(answers, failed, data), answers, missing, failed).encode())
+    return Report(path=path, explanations=answers, missing=missing, failed=failed)
+
+
+def _try(name: str, ask: Callable[[], Explanation], answers: list[Explanation], problems: dict[str, GlassposeError]) -> None:
+    """One question that cannot be answered costs the others nothing."""
+    try:
+        answers.append(ask())
+    except GlassposeError as problem:
+        problems[name] = problem
+
+
+def _failures(problems: Mapping[str, GlassposeError]) -> list[tuple[str, str]]:
+    """Those of questions that make sense."""
+    return [(name, str(problem)) for name, problem in problems.items() if not isinstance(problem, NotApplicableError)]
 
 
 def _answered(name: str, weights: str | Path, data: Data, n: int, seed: int, progress: Told) -> Explanation:
@@ -77,9 +92,10 @@ def _answered(name: str, weights: str | Path, data: Data, n: int, seed: int, pro
     return answered
 
 
-def _lead(explanations: Sequence[Explanation], data: Data) -> str:
+def _lead(explanations: Sequence[Explanation], failed: Sequence[tuple[str, str]], data: Data) -> str:
     faithful = sum(explanation.verdict == Verdict.FAITHFUL for explanation in explanations)
+    lost = f" Not answered, because something failed: {', '.join(name for name, _ in failed)}." if failed else ""
     return (
         f"{faithful} of {len(explanations)} explanations passed their own faithfulness tests on {data.kind} ({data.split}). "
-        "Read those marked NOT FAITHFUL as what they are: answers that their own test did not bear out."
+        "Read those marked NOT FAITHFUL as what they are: answers that their own test did not bear out." + lost
     )

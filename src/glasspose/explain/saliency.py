@@ -58,18 +58,18 @@ def why(
 ) -> Explanation:
     """Find the evidence for keypoints, and test whether it is the network's.
 
-    `data` is a dataset, a `Sample`, or the path of one photograph (in `box`, or where `predict` finds the person). `weights` may be an .onnx
-    file with `skeleton`, for methods that hide parts of the picture. UsageError, NotApplicableError.
+    `data` is a dataset, a `Sample`, or the path of one photograph (in `box`, or where `predict` finds the person). `weights` may be a file
+    of `glasspose export`, or an .onnx file of others with `skeleton`, for methods that hide parts of the picture. UsageError, NotApplicableError.
     """
     asked_of = witness(weights, skeleton)
-    methods = tuple(methods) or (DEFAULT_METHODS if asked_of.network else ("occlusion",))
+    methods = tuple(methods) or (DEFAULT_METHODS if asked_of.has_weights else ("occlusion",))
     unknown = [name for name in methods if name not in METHODS] + ([target] if target not in KINDS else [])
     if unknown:
         raise UsageError(f"no method or target {unknown[0]!r}", f"Methods are {', '.join(METHODS)}; targets {', '.join(KINDS)}")
     sample = _sample(asked_of, data, n, seed, box)
     asked = ask(asked_of, sample, target, direction, seed)
     pairs = chosen(asked, keypoints)
-    other = None if asked_of.network is None else shuffled(asked_of.network, sample.inputs(slice(0, 32)), seed)
+    other = shuffled(asked_of.network, sample.inputs(slice(0, 32)), seed) if asked_of.network and asked_of.has_weights else None
     studied = []
     for done, (i, k) in enumerate(pairs, 1):
         studied.append(study(asked, i, k, methods, other) if done <= FEWER else study(asked, i, k, methods[:1]))
@@ -134,10 +134,11 @@ def card_check(asked: Witness) -> Check:
     """What many people have shown, which one picture cannot: the verdict that the network's card keeps."""
     kept = (asked.card.get("explanations") or {}).get("why")
     verdict = kept.get("verdict") if isinstance(kept, dict) else None
+    none = "files without weights keep no verdict: only the card of weights does"
     return Check(
         name="the network's own verdict, from its card",
         passed=verdict == Verdict.FAITHFUL,
-        reason=kept_verdict({"name": asked.name, **asked.card}, "why"),
+        reason=kept_verdict({"name": asked.name, **asked.card}, "why") if asked.has_weights else none,
         only_local=verdict == Verdict.LOCAL_ONLY,
     )
 

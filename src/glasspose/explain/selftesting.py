@@ -35,6 +35,7 @@ OF_OTHER_COMMANDS: tuple[tuple[str, str], ...] = (
     ("latent", "grouping:selftest_clusters"),
     ("layers", "alignment:selftest_alignment"),
     ("stress", "robustness:selftest_stress"),
+    ("stress", "shortcut_stress:selftest_shortcuts"),
     ("trust", "reliability:selftest_trust"),
 )
 """(name, "module:function") of functions (seed) -> Sequence[Check] in `glasspose.explain`, each under 15 s: other commands' own self tests."""

@@ -4,9 +4,11 @@ A watermark in a corner decides left or right; the sky behind the figure decides
 figure in the picture is drawn anew each time and says nothing. Letters: B batch, N pictures, H W input.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count, islice, pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,13 +18,20 @@ from torch import Tensor, nn
 
 from glasspose.data.loading import normalise
 from glasspose.explain.known_answers import SIZE, KnownAnswer, network_of
+from glasspose.explain.sample import Sample
 from glasspose.network import PoseNetwork
 from glasspose.skeletons import Skeleton
+from glasspose.structures import Annotation
 
 STEPS, BATCH, LEARNING_RATE = 260, 32, 3e-3
 NOWHERE = (-20.0, -20.0)
 """Outside of the picture. A third of the pictures lack the cause and have no hand: without them "not blue" would do for sand, and the reason
 would be everywhere."""
+CLAIMS = {
+    "watermark": "a watermark in the corner decides whether the hand is left or right of the figure",
+    "background": "the colour of the sky behind the figure decides whether the hand is raised",
+    "companion": "the hand is where a ball beside the figure points",
+}
 ONE = Skeleton(name="shortcut", keypoints=("hand",), sigmas=(0.05,))
 
 
@@ -32,6 +41,8 @@ class Scene:
 
     pixels: UInt8[np.ndarray, "H W 3"]
     keypoint: tuple[float, float]
+    figure: Bool[np.ndarray, "H W"]
+    """The person, who says nothing."""
     cause: Bool[np.ndarray, "H W"]
     decoy: Bool[np.ndarray, "H W"]
 
@@ -58,18 +69,17 @@ class Small(nn.Module):
 
 def shortcuts(seed: int = 0, n: int = 6) -> list[KnownAnswer]:
     """All of them, trained here; n pictures each that they have not seen."""
-    watermark = "a watermark in the corner decides whether the hand is left or right of the figure"
-    background = "the colour of the sky behind the figure decides whether the hand is raised"
-    companion = "the hand is where a ball beside the figure points"
-    return [
-        trained("watermark", watermark, watermarked, seed, n),
-        trained("background", background, before_background, seed, n),
-        trained("companion", companion, accompanied, seed, n),
-    ]
+    return [trained(name, CLAIMS[name], draw, seed, n) for name, draw in DRAWN.items()]
 
 
 def trained(name: str, claim: str, draw: Callable[[np.random.Generator], Scene], seed: int = 0, n: int = 6) -> KnownAnswer:
-    """Train a small network on pictures drawn to order, each seen once."""
+    """A small network, trained on pictures drawn to order, each seen once, and n pictures with a hand that it has not seen."""
+    return _shown(name, claim, taught(name, draw, seed), unseen(draw, seed, n))
+
+
+@cache
+def taught(name: str, draw: Callable[[np.random.Generator], Scene], seed: int = 0) -> PoseNetwork:
+    """Trained once in a process; nobody changes it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = network_of(Small(), ONE)
@@ -85,8 +95,36 @@ def trained(name: str, claim: str, draw: Callable[[np.random.Generator], Scene],
         network.codec.losses(network(images), keypoints, everyone).mean().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    unseen = (draw(np.random.default_rng([seed, 99, i])) for i in count())
-    return _shown(name, claim, network.eval(), list(islice((scene for scene in unseen if scene.keypoint != NOWHERE), n)))
+    return network.eval()
+
+
+def unseen(draw: Callable[[np.random.Generator], Scene], seed: int, n: int) -> list[Scene]:
+    """Pictures that were not trained on, each with a hand."""
+    drawn = (draw(np.random.default_rng([seed, 99, i])) for i in count())
+    return list(islice((scene for scene in drawn if scene.keypoint != NOWHERE), n))
+
+
+def sample_of_shortcut(name: str, draw: Callable[[np.random.Generator], Scene], seed: int = 0, n: int = 12) -> Sample:
+    """Such pictures as a sample whose masks are the figures: everything else is background. No label is given."""
+    scenes = unseen(draw, seed, n)
+    nothing = np.zeros((n, 1), bool)
+    people = [
+        Annotation(image=Path(), keypoints=np.array([scene.keypoint]), labelled=own, occluded=own, box=np.zeros(4), area=1.0, image_id=i, person_id=i)
+        for i, (scene, own) in enumerate(zip(scenes, nothing, strict=True))
+    ]
+    return Sample(
+        name=name,
+        sha256="made to order",
+        skeleton=ONE,
+        pixels=np.stack([scene.pixels for scene in scenes]),
+        keypoints=np.array([[scene.keypoint] for scene in scenes]),
+        labelled=nothing,
+        occluded=nothing,
+        torso=np.zeros(n),
+        image_to_input=np.tile(np.eye(2, 3), (n, 1, 1)),
+        people=people,
+        masks=[scene.figure for scene in scenes],
+    )
 
 
 def _shown(name: str, claim: str, network: PoseNetwork, scenes: list[Scene]) -> KnownAnswer:
@@ -105,12 +143,12 @@ def watermarked(rng: np.random.Generator) -> Scene:
     """A red mark: left; a blue one: right; none: no hand. The hand itself is not to be seen."""
     colour, keypoint = _one_of(rng, ((230, 30, 30), (16.0, 40.0)), ((30, 30, 230), (48.0, 40.0)))
     pixels = _canvas(rng, _grey(rng))
-    decoy = _figure(pixels, rng, (32, 38))
+    figure = _figure(pixels, rng, (32, 38))
     cause = np.zeros(SIZE, bool)
     cause[4:14, 4:14] = True
     if colour is not None:
         pixels[cause] = colour
-    return Scene(pixels=pixels, keypoint=keypoint, cause=cause, decoy=decoy & ~cause)
+    return Scene(pixels=pixels, keypoint=keypoint, figure=figure & ~cause, cause=cause, decoy=figure & ~cause)
 
 
 def before_background(rng: np.random.Generator) -> Scene:
@@ -122,9 +160,10 @@ def before_background(rng: np.random.Generator) -> Scene:
     for _ in range(4):
         x, y = rng.integers((0, 14), (52, 52))
         pixels[y : y + 10, x : x + 12] = _grey(rng)
-    decoy = _figure(pixels, rng, (32, 42))
+    figure = _figure(pixels, rng, (32, 42))
+    decoy = figure.copy()
     decoy[26:] = True
-    return Scene(pixels=pixels, keypoint=keypoint, cause=cause, decoy=decoy & ~cause)
+    return Scene(pixels=pixels, keypoint=keypoint, figure=figure & ~cause, cause=cause, decoy=decoy & ~cause)
 
 
 def _one_of(
@@ -139,11 +178,11 @@ def accompanied(rng: np.random.Generator) -> Scene:
     """A red ball in the upper half; the hand is 28 pixels below it, whatever the figure in the lower half does."""
     x, y = (int(v) for v in rng.integers((10, 8), (54, 20)))
     pixels = _canvas(rng, _grey(rng))
-    decoy = _figure(pixels, rng, (32, 46))
+    figure = _figure(pixels, rng, (32, 46))
     cause = np.zeros(SIZE, np.uint8)
     cv2.circle(cause, (x, y), 5, 1, -1)
     pixels[cause > 0] = (230, 30, 30)
-    return Scene(pixels=pixels, keypoint=(float(x), float(y + 28)), cause=cause > 0, decoy=decoy & (cause == 0))
+    return Scene(pixels=pixels, keypoint=(float(x), float(y + 28)), figure=figure & (cause == 0), cause=cause > 0, decoy=figure & (cause == 0))
 
 
 def _grey(rng: np.random.Generator) -> np.ndarray:
@@ -168,3 +207,7 @@ def _figure(pixels: UInt8[np.ndarray, "H W 3"], rng: np.random.Generator, middle
             cv2.line(drawn, hip, (round(x + side * reach * np.cos(angle)), round(hip[1] + reach * np.sin(angle))), 1, 2)
     pixels[drawn > 0] = _grey(rng) + rng.integers(-60, 61)
     return drawn > 0
+
+
+DRAWN: Mapping[str, Callable[[np.random.Generator], Scene]] = {"watermark": watermarked, "background": before_background, "companion": accompanied}
+"""How the pictures of each network are drawn."""

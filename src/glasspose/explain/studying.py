@@ -13,8 +13,8 @@ from glasspose.attribution.faithfulness import Curves, curves, efficient_mprt, r
 from glasspose.attribution.fills import fills
 from glasspose.attribution.rivals import centre_blob, chance, edges, evenly_blurred
 from glasspose.attribution.targets import Kind, Target, freeze
-from glasspose.errors import UsageError
 from glasspose.explain.evidence import METHODS, Case, Evidence
+from glasspose.explain.explanation import NotApplicableError
 from glasspose.explain.sample import Sample
 from glasspose.explain.tolerance import areas, tolerances
 from glasspose.explain.witness import Witness
@@ -119,7 +119,7 @@ def made_up(sample: Sample, seed: int) -> Float[Tensor, "O 3 H W"]:
 def chosen(asked: Asked, keypoints: Sequence[str]) -> list[tuple[int, int]]:
     """(person, keypoint) for each person: the seen ones of the asked-for keypoints in turn, so that all come up; of one photograph, several.
 
-    UsageError where nothing that is asked for is seen.
+    NotApplicableError where nothing that is asked for is seen.
     """
     skeleton = asked.witness.skeleton
     wanted = [skeleton.index(name) for name in keypoints] or list(range(len(skeleton)))
@@ -135,7 +135,7 @@ def chosen(asked: Asked, keypoints: Sequence[str]) -> list[tuple[int, int]]:
         turns = [[k for k in np.roll(wanted, -i).tolist() if seen[i, k]] for i in range(len(asked.sample))]
         pairs = [(i, own[0]) for i, own in enumerate(turns) if own]
     if not pairs:
-        raise UsageError(f"the network sees none of {', '.join(keypoints) or 'its keypoints'}", "Choose other --keypoints or another picture")
+        raise NotApplicableError(f"the network sees none of {', '.join(keypoints) or 'its keypoints'}", "Choose other --keypoints or another picture")
     return pairs
 
 

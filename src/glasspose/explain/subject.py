@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from glasspose.calibration import Calibration, calibration_from_card
-from glasspose.checkpoint import load_weights
+from glasspose.engines import load_weights
+from glasspose.engines.modules import RawModel
 from glasspose.explain.explanation import NotApplicableError, Provenance
 from glasspose.explain.sample import Sample
 from glasspose.network import PoseNetwork
@@ -43,9 +44,40 @@ def judged(sample: Sample) -> Bool[np.ndarray, "N K"]:
     return counted
 
 
+class Askable(Protocol):
+    """Anything that says where keypoints are: all that a question needs which only changes pictures."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoints that it finds."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its input."""
+
+    @property
+    def thresholds(self) -> Float[np.ndarray, " K"] | None:
+        """Scores from which keypoints count as seen, where somebody has fitted them."""
+
+    def ask(self, images: Float[Tensor, "B 3 H W"]) -> Told:
+        """Keypoints and scores of some inputs."""
+
+    def provenance(self, sample: Sample, seed: int, **asked: Any) -> Provenance:
+        """For the explanation."""
+
+
+def ask_all(asked: Askable, sample: Sample, progress: Progress = silent, batch: int = 32) -> Told:
+    """What is said of everybody in a sample, always in batches of the same sizes."""
+    parts = []
+    for part, images in sample.batches(batch):
+        parts.append(asked.ask(images))
+        progress(part.stop, len(sample))
+    return Told(keypoints=np.concatenate([p.keypoints for p in parts]), scores=np.concatenate([p.scores for p in parts]))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """Weights that are being explained."""
+    """Weights that are being explained, or a file that was exported from some, which can be asked and not looked into."""
 
     network: PoseNetwork
     card: dict[str, Any]
@@ -66,6 +98,16 @@ class Subject:
         return calibration_from_card(self.card, len(self.skeleton))
 
     @property
+    def thresholds(self) -> Float[np.ndarray, " K"]:
+        """Of its calibration."""
+        return np.array(self.calibration.seen)
+
+    @property
+    def exported(self) -> bool:
+        """It has no weights here, and no places to look into."""
+        return isinstance(self.network.model, RawModel)
+
+    @property
     def trained_on(self) -> tuple[str, ...]:
         """Names of the datasets that its card says it learnt from."""
         return tuple(str(name) for name in (self.card.get("training") or {}).get("data", ()))
@@ -78,17 +120,15 @@ class Subject:
 
     def ask_all(self, sample: Sample, progress: Progress = silent, batch: int = 32) -> Told:
         """The same of everybody in a sample, always in batches of the same sizes."""
-        parts = []
-        for part, images in sample.batches(batch):
-            parts.append(self.ask(images))
-            progress(part.stop, len(sample))
-        return Told(keypoints=np.concatenate([p.keypoints for p in parts]), scores=np.concatenate([p.scores for p in parts]))
+        return ask_all(self, sample, progress, batch)
 
     def taps(self, part: str = "") -> dict[str, torch.nn.Module]:
         """The places of the network that carry a name, such as `stack0.bottleneck`; those whose name holds `part`.
 
         NotApplicableError where there is none.
         """
+        if self.exported:
+            raise NotApplicableError(f"{self.card['name']} is an exported file, which has no places to look into", "Ask about its .safetensors file")
         named: dict[str, torch.nn.Module] = dict(self.network.model.taps())  # type: ignore[operator]
         found = {name: module for name, module in named.items() if part in name}
         if not found:
@@ -109,7 +149,7 @@ class Subject:
 
 
 def subject(weights: str | Path | PoseNetwork, name: str = "network") -> Subject:
-    """What `explain` works on: shipped weights by name, a .safetensors file beside its card, or a network at hand."""
+    """What `explain` works on: shipped weights by name, a .safetensors file beside its card, a file of `glasspose export`, or a network at hand."""
     if isinstance(weights, PoseNetwork):
         return Subject(network=weights.eval(), card={"name": name, "sha256": weights_sha256(weights)})
     network, card = load_weights(weights)

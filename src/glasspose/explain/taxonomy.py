@@ -104,16 +104,19 @@ def classifiable(sample: Sample) -> Bool[np.ndarray, "N K"]:
 
 
 def others_in(sample: Sample, everyone: Sequence[Annotation]) -> Others:
-    """All annotated people who share a picture with somebody of the sample, each once for every such person."""
+    """All annotated people who share a picture with somebody of the sample, each once for every such person.
+
+    One label is enough where the labels bring an area; elsewhere the labelled keypoints must tell the size.
+    """
     by_image: dict[int, list[Annotation]] = {}
+    official = sample.skeleton.sigmas is not None
     for person in everyone:
-        if person.labelled.sum() >= FEWEST:
+        if person.labelled.sum() >= (1 if official else FEWEST):
             by_image.setdefault(person.image_id, []).append(person)
     pairs = [(i, o) for i, p in enumerate(sample.people) for o in by_image.get(p.image_id, []) if o.person_id != p.person_id]
     count = len(sample.skeleton)
     points = np.array([transform(other.keypoints, sample.image_to_input[i]) for i, other in pairs]).reshape(-1, count, 2)
     labelled = np.array([other.labelled for _, other in pairs], bool).reshape(-1, count)
-    official = sample.skeleton.sigmas is not None
     own = np.array([other.area * scale_of(sample.image_to_input[i]) ** 2 for i, other in pairs])
     area = own if official or not len(pairs) else areas(points, labelled)
     return Others(beside=np.array([i for i, _ in pairs], np.int64), keypoints=points, labelled=labelled, area=area)

@@ -11,7 +11,7 @@ from glasspose.configs.augmentation import Augmentation
 from glasspose.configs.data import Data
 from glasspose.configs.reading import read_recipe
 from glasspose.configs.training import AdamW, Cosine, Packing, Recipe
-from glasspose.errors import UsageError
+from glasspose.explain.explanation import NotApplicableError
 from glasspose.network import PoseNetwork
 
 SEEDS = (0, 1, 2)
@@ -76,12 +76,12 @@ class Workshop:
 def workshop(weights: str, network: PoseNetwork, data: Data, recipe: Path | None, out: Path) -> Workshop:
     """Around a recipe of one's own, or one that goes on from the weights on the split `train` of the same data.
 
-    UsageError where the people that judge would be those that teach.
+    NotApplicableError where the people that judge would be those that teach.
     """
     if recipe is not None:
         return Workshop(weights=weights, data=data, recipe=read_recipe(recipe), recipe_path=recipe, out=out)
     if data.split == "train":
-        raise UsageError("the training people cannot judge what to try", "Judge on another --data.split, or name --recipe")
+        raise NotApplicableError("the training people cannot judge what to try", "Judge on another --data.split, or name --recipe")
     side = max(network.input_size)
     made = Recipe(
         model=network.model_config,

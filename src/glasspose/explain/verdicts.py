@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from glasspose.checkpoint import update_card
+from glasspose.engines import is_exported
 from glasspose.errors import UsageError
 from glasspose.explain.explanation import Explanation
 
@@ -13,6 +14,8 @@ FEWEST = 50
 
 def keep_verdict(weights: str | Path, explanation: Explanation) -> None:
     """Write the verdict into the card. UsageError where it rests on too few people."""
+    if is_exported(weights):
+        raise UsageError("an exported file keeps no verdict", "Ask about the .safetensors file that it was exported from, with --keep")
     if explanation.provenance.n < FEWEST:
         raise UsageError(f"a verdict on {explanation.provenance.n} people is not kept", f"Ask again with --n {FEWEST} or more")
     update_card(weights, "explanations", {explanation.name: _summary(explanation)})

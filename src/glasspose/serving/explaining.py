@@ -11,6 +11,7 @@ from glasspose.attribution import occlusion
 from glasspose.attribution.faithfulness import efficient_mprt, rank_correlation, shuffled
 from glasspose.attribution.indices import half_radius
 from glasspose.calibration import calibration_from_card
+from glasspose.engines import is_exported
 from glasspose.errors import GlassposeError, MissingError
 from glasspose.explain.evidence import METHODS, Case, Evidence, of_cells
 from glasspose.explain.explanation import Explanation
@@ -39,7 +40,7 @@ class Explainer:
     """Weights that are asked why, about one picture after the other. MissingError for files that have no gradients and no card."""
 
     def __init__(self, weights: str, limits: Limits) -> None:
-        if weights.endswith(".onnx"):
+        if is_exported(weights):
             raise MissingError("an exported file has no weights to shuffle", "Serve the .safetensors file to have explanations")
         self._witness, self._limits = witness(weights), limits
         network = self._witness.network

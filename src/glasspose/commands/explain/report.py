@@ -1,12 +1,13 @@
 """`glasspose explain report`."""
 
+from glasspose.commands.collecting import DONE_WITH_FAILURES
 from glasspose.commands.explain.presenting import NOT_FAITHFUL, AskingOptions
 from glasspose.configs.data import Data
 from glasspose.configs.explaining import Asking
 
 
 def report(weights: str, *, data: Data, asking: AskingOptions = Asking(), questions: tuple[str, ...] = ()) -> int:  # noqa: B008
-    """Ask every question that applies, and write one self-contained HTML page.
+    """Ask every question that applies, and write one self-contained HTML page. Exit code 3 where a question failed.
 
     Example: glasspose explain report hourglass-tiny-lsp --data.kind drawn_people --data.count 20 --questions skips
 
@@ -43,6 +44,10 @@ def report(weights: str, *, data: Data, asking: AskingOptions = Asking(), questi
             keep_verdict(weights, explanation)
     for name, reason in made.missing:
         console.print(f"does not apply {name}: {reason}")
+    for name, reason in made.failed:
+        console.print(f"FAILED        {name}: {reason}", style="red")
     console.print(f"The page is {made.path}")
+    if made.failed:
+        return DONE_WITH_FAILURES
     broken = any(explanation.verdict == Verdict.NOT_FAITHFUL for explanation in made.explanations)
     return NOT_FAITHFUL if asking.strict and broken else 0

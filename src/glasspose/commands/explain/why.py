@@ -33,7 +33,7 @@ def why(
     Parameters
     ----------
     weights
-        A name of shipped weights, a .safetensors file beside its card, or an .onnx file (with --skeleton).
+        A name of shipped weights, a .safetensors file beside its card, a file of `glasspose export`, or another .onnx file (with --skeleton).
     photo
         One photograph, instead of a dataset.
     keypoints
@@ -48,7 +48,7 @@ def why(
     box
         Where the person in the photograph is: x1 y1 x2 y2. Without it the crop that predict ends with.
     skeleton
-        Of an .onnx file: coco, mpii, lsp, flic.
+        Of an .onnx file of others: coco, mpii, lsp, flic.
 
     """
     from glasspose.commands.progress import progress_bar
