@@ -71,7 +71,7 @@ BENCH ?= glasspose-out/bench
 
 bench: .venv/tools ## how many times faster than plain ways this machine works; wants it for itself
 	OMP_NUM_THREADS=1 $(BIN)/glasspose bench --out $(BENCH)
-	$(BIN)/glasspose bench predict samples packed targets decode flip --threads all --out $(BENCH)
+	$(BIN)/glasspose bench predict engines int8 samples packed targets decode flip --threads all --out $(BENCH)
 
 bench-gpu: .venv/tools ## the same for training on a GPU
 	$(BIN)/glasspose bench gpu --out $(BENCH)

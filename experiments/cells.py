@@ -379,7 +379,7 @@ ELSEWHERE = (
     ("Newell, 2 stacks, MPII", "recipes/newell-mpii.yaml --data.root $GLASSPOSE_DATA/mpii --model.stacks 2", "PCKh .885"),
     ("Newell, 8 stacks, FLIC", "recipes/newell-mpii.yaml --data.kind flic --data.root $GLASSPOSE_DATA/flic", "PCK@0.2 elbow 99.0, wrist 97.0"),
     ("DeepPose's network, MPII", "recipes/deeppose-pose-lsp.yaml --data.kind mpii --data.root $GLASSPOSE_DATA/mpii", "30 % of head segments"),
-    ("ResNetV2-50, MPII", "recipes/resnetv2-pose-lsp.yaml --data.kind mpii --data.root $GLASSPOSE_DATA/mpii", "50 % of head segments"),
+    ("ResNetV2-50, MPII", "recipes/resnetv2-pose-lsp.yaml --data.kind mpii --data.root $GLASSPOSE_DATA/mpii --download", "50 % of head segments"),
     ("the thesis's hourglass, COCO in full", "recipes/thesis-hourglass-coco.yaml --data.root $GLASSPOSE_DATA/coco", ".441; visible .469; limbs .32"),
     (
         "the same with its autoencoder, COCO in full",

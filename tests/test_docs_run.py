@@ -48,7 +48,10 @@ NOT_RUN = {
     "predict camera:0": "needs a camera, and runs until it is stopped (tests/test_sources.py)",
     "bench": f"takes minutes; {BENCHED}",
     **dict.fromkeys(("bench oks", "bench packed", "bench samples"), f"with GLASSPOSE_DATA they want the data of the project; {BENCHED}"),
-    **dict.fromkeys(("bench predict", "bench processes", "bench profile", "bench startup"), f"take longer; {BENCHED}"),
+    **dict.fromkeys(
+        ("bench engines", "bench engines int8", "bench gpu", "bench int8", "bench predict", "bench processes", "bench profile", "bench startup"),
+        f"take longer; {BENCHED}",
+    ),
 }
 """Whole commands, with the reason."""
 SMALLER = {

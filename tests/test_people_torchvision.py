@@ -99,7 +99,7 @@ def test_published_weights_that_cannot_be_had_are_a_matter_of_one_line(monkeypat
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(error, match=rf"https://.*torchvision:{SMALL}@FILE"):
-        open_detector(f"torchvision:{SMALL}")
+        open_detector(f"torchvision:{SMALL}", download=True)
 
 
 def check_published(monkeypatch, builder):
@@ -118,7 +118,7 @@ def check_published(monkeypatch, builder):
     frozen = [] if builder.endswith("v2") or builder.startswith("ssd") else ["num_batches_tracked"]
     count = len(torchvision.models.get_model_weights(builder).DEFAULT.meta["categories"])
     state.update({k: v for k, v in built(builder, num_classes=count).state_dict().items() if not k.endswith(tuple(frozen))})
-    open_detector(f"torchvision:{builder}")
+    open_detector(f"torchvision:{builder}", download=True)
     theirs, ours = torchvision.models.get_model(builder, weights="DEFAULT").eval(), opened[0]
     assert seen[0]["weights_only"] is True
     assert seen[0]["check_hash"] is True

@@ -123,5 +123,5 @@ def test_without_network_a_repository_is_missing(monkeypatch):
 
     monkeypatch.setattr(transformers.AutoImageProcessor, "from_pretrained", fail)
     with pytest.raises(MissingError, match=r"cannot be had from the hub: OSError.*Name a folder that holds config\.json") as refused:
-        open_detector("transformers:someone/something")
+        open_detector("transformers:someone/something", download=True)
     assert "\n" not in str(refused.value)

@@ -125,9 +125,10 @@ def test_a_detector_finds_the_people(photos):
 
 def test_people_are_named_by_the_user(monkeypatch):
     asked = []
-    monkeypatch.setattr(streaming, "open_detector", lambda name, device: asked.append((name, device)))
+    monkeypatch.setattr(streaming, "open_detector", lambda name, device, download: asked.append((name, device, download)))
     where(None, "torchvision:any", dot_predictor())
-    assert asked == [("torchvision:any", "cpu")]
+    where(None, "torchvision:any", dot_predictor(), download=True)
+    assert asked == [("torchvision:any", "cpu", False), ("torchvision:any", "cpu", True)]
     monkeypatch.undo()
     with pytest.raises(UsageError, match="names no detector"):
         where(None, "nonsense", dot_predictor())

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from glasspose.checkpoint import load_checkpoint, load_weights
 from glasspose.codecs.heatmap import HeatmapCodec
 from glasspose.configs.augmentation import ELSEWHERE, Augmentation
 from glasspose.configs.data import DrawnPeople
+from glasspose.configs.models import Hourglass
 from glasspose.configs.training import AdamW, Plateau, RmsProp, Sgd, Step
-from glasspose.errors import TrainingError, UsageError
+from glasspose.errors import MissingError, TrainingError, UsageError
 from glasspose.training import train
 from recipes_for_tests import nano_recipe
 
@@ -126,6 +128,36 @@ def test_a_run_with_its_pack_on_the_device_goes_on_to_the_same_bits_too(tmp_path
     assert fingerprint(tmp_path / "host") != fingerprint(tmp_path / "whole")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # compiling takes a minute of CPU time
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler, which torch.compile needs on a CPU")
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_step_learns_what_the_eager_one_learns(tmp_path):
+    """And leaves the same files with the same names in them: a run may go on without it."""
+    small = {"model": Hourglass(input_size=(64, 64), channels=8, depth=1, stacks=1), "data": DrawnPeople(count=8, folder=tmp_path / "drawn")}
+    eager, compiled = go(tmp_path, "eager", epochs=1, **small), go(tmp_path, "compiled", epochs=1, compiled=True, **small)
+    assert compiled.history[0]["train/loss"] == pytest.approx(eager.history[0]["train/loss"], rel=1e-3)
+    (one, card), (other, same) = (load_weights(tmp_path / name / "best.safetensors") for name in ("eager", "compiled"))
+    assert {key: value.shape for key, value in one.state_dict().items()} == {key: value.shape for key, value in other.state_dict().items()}
+    assert card.keys() == same.keys()
+    kept = [load_checkpoint(tmp_path / name)[0].keys() for name in ("eager", "compiled")]
+    assert kept[0] == kept[1]
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(one(images), other(images), atol=5e-3)
+    assert len(go(tmp_path, "compiled", resume=True, **small).history) == 2  # without it
+
+
+@pytest.mark.parametrize(("device", "needed"), [("cpu", "C\\+\\+ compiler"), ("cuda", "Triton")])
+def test_what_compiling_needs_is_named(monkeypatch, device, needed):
+    from glasspose import network
+
+    monkeypatch.setattr(network.shutil, "which", lambda name: None)
+    monkeypatch.setattr(network, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match=f"{needed}.*leave compiled out"):
+        network.compiled(None, torch.device(device))
+
+
 def test_the_result_depends_on_the_seed_and_on_nothing_else(tmp_path):
     for name, changes in (("one", {}), ("same", {"workers": 1}), ("other", {"seed": 1})):
         go(tmp_path, name, epochs=1, **changes)
@@ -221,6 +253,7 @@ from torch import nn
 sys.path.insert(0, sys.argv[1])
 from glasspose import network, training
 from glasspose.configs.data import DrawnPeople
+from glasspose.configs.models import Hourglass
 from glasspose.evaluation import evaluate
 from recipes_for_tests import nano_recipe
 
@@ -307,7 +340,7 @@ def test_pretrained_weights_are_asked_for_once(tmp_path, monkeypatch):
     from networks_for_tests import MODELS
 
     asked = []
-    monkeypatch.setattr(SimpleBaselineNetwork, "load_pretrained", lambda self: asked.append(1) or "timm/resnet18.test")
+    monkeypatch.setattr(SimpleBaselineNetwork, "load_pretrained", lambda self, *, download: asked.append(1) or "timm/resnet18.test")
     changes = {"model": MODELS["simple_baseline"].model_copy(update={"input_size": (64, 64), "pretrained": True}), "epochs": 1}
     go(tmp_path, "run", **changes)
     go(tmp_path, "run", resume=True, **changes)

@@ -50,6 +50,7 @@ class Asked:
     batch: int
     people: str | None
     boxes: str | None
+    download: bool
 
 
 def predict_collection(
@@ -65,10 +66,12 @@ def predict_collection(
     flip_test: bool = True,
     device: str = "auto",
     batch: int = 16,
+    download: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Done:
     """The poses of every picture of a folder or a pattern, as Parquet files in `out`: one row a picture.
 
+    Every worker fetches the weights of `people` where it has none and only where `download`.
     Goes on where an earlier run with the same question ended. UsageError where `out` holds the answers to another question, MissingError
     without Ray or pyarrow.
     """
@@ -88,6 +91,7 @@ def predict_collection(
         batch=batch,
         people=people,
         boxes=None if boxes is None else str(Path(boxes).absolute()),
+        download=download,
     )
     shards = [origins[start : start + shard] for start in range(0, len(origins), shard)]
     _agree(out, _plan(origins, asked, str(card["sha256"]), shard))
@@ -108,7 +112,7 @@ class _Answering:
     def __init__(self, asked: Asked) -> None:
         how: dict[str, Any] = {"device": asked.device, "flip_test": asked.flip_test, "batch": asked.batch}
         self._predictor = Predictor(asked.network, asked.calibration, **how)
-        self._people = where(asked.boxes, asked.people, self._predictor)
+        self._people = where(asked.boxes, asked.people, self._predictor, download=asked.download)
 
     def __call__(self, origins: Sequence[str]) -> bytes:
         return _parquet([_row(answer) for answer in answers(self._predictor, picture_frames(origins), self._people)])

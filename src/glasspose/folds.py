@@ -40,6 +40,7 @@ def train_folds(
     resume: bool = False,
     init: str | None = None,
     freeze: Sequence[str] = (),
+    download: bool = False,
 ) -> OutOfFold:
     """Train `count` networks, each without its share of the images (near-duplicates together), and write `out_of_fold.json`.
 
@@ -56,7 +57,8 @@ def train_folds(
         samples = learners(recipe, packed, rest)
         unseen = PackedPeople([first], size, chosen=held_out)
         folder = out / f"fold{number}"
-        fit(recipe, samples, unseen, fabric, out=folder, resume=resume and has_checkpoint(folder), init=init, freeze=freeze)
+        going_on = resume and has_checkpoint(folder)
+        fit(recipe, samples, unseen, fabric, out=folder, resume=going_on, init=init, freeze=freeze, download=download)
         network, _ = load_weights(folder / "best.safetensors")
         judged = judge(network, unseen, fabric, flip_test=True)
         scores.append((torso_pck(judged)[-1], len(held_out)))

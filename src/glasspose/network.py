@@ -1,6 +1,10 @@
 """A network together with what is needed to use it: its configuration, its codec and its skeleton."""
 
 import copy
+import os
+import shutil
+from importlib.util import find_spec
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,7 +15,7 @@ from glasspose.configs.codecs import Codec, Decoder, Heatmap
 from glasspose.configs.framing import Framing
 from glasspose.configs.models import Model
 from glasspose.configs.pairing import mismatch
-from glasspose.errors import UsageError
+from glasspose.errors import MissingError, UsageError
 from glasspose.models import build_model
 from glasspose.skeletons import Skeleton
 
@@ -95,3 +99,16 @@ class Learner(nn.Module):
         raw: Tensor = self.model(images)
         with torch.autocast(images.device.type, enabled=False):
             return raw, self.codec.losses(raw.float(), keypoints, labelled, occluded)
+
+
+def compiled(learner: Learner, device: torch.device) -> nn.Module:
+    """The same module through torch.compile, on a GPU with tuned kernels; parameters and their names stay the learner's.
+
+    MissingError where what compiles is not here: a C++ compiler for a CPU, Triton for a GPU.
+    """
+    if device.type == "cuda" and find_spec("triton") is None:
+        raise MissingError("compiling for a GPU needs Triton", "pip install triton, or leave compiled out")
+    if device.type != "cuda" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
+        raise MissingError("compiling for a CPU needs a C++ compiler", "Install g++, or leave compiled out")
+    made: Any = torch.compile(learner, mode="max-autotune-no-cudagraphs" if device.type == "cuda" else "default")
+    return cast("nn.Module", made)

@@ -11,10 +11,9 @@ from glasspose.configs.training import PACKS, Recipe
 from glasspose.data.loading import EpochSampler, loader
 from glasspose.errors import TrainingError
 from glasspose.files import write_atomically
-from glasspose.network import Learner
 from glasspose.plotting import BLUE, GREY, RED, canvas, png_of
 from glasspose.structures import Batch
-from glasspose.training import launch_for, learners, pack_people, start, step
+from glasspose.training import launch_for, learner_of, learners, pack_people, start, step
 
 LOWEST, HIGHEST = 1e-7, 10.0
 DIVERGED = 4.0
@@ -66,13 +65,22 @@ def smooth(losses: Sequence[float]) -> list[float]:
     return [float(np.median(losses[max(i - reach, 0) : i + reach + 1])) for i in range(len(losses))]
 
 
-def range_test(recipe: Recipe, steps: int, *, out: Path, packs: Path = PACKS, init: str | None = None, freeze: Sequence[str] = ()) -> RangeTest:
+def range_test(
+    recipe: Recipe,
+    steps: int,
+    *,
+    out: Path,
+    packs: Path = PACKS,
+    init: str | None = None,
+    freeze: Sequence[str] = (),
+    download: bool = False,
+) -> RangeTest:
     """Train for so many steps at rising rates, forget the network, and draw the loss into `out`/range_test.png. Nothing else is left there."""
     fabric = launch_for(recipe)
     people, _ = pack_people(recipe, packs, fabric)
     samples = learners(recipe, people)
-    run, _ = start(recipe, people[0].skeleton, init, freeze)
-    model, optimiser = fabric.setup(Learner(run.network.to(fabric.device)), run.optimiser)
+    run, _ = start(recipe, people[0].skeleton, init, freeze, download=download)
+    model, optimiser = fabric.setup(learner_of(recipe, run.network.to(fabric.device), fabric.device), run.optimiser)
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)
     batches = _endless(sampler, loader(samples, sampler, recipe.workers))
     model.train()

@@ -57,9 +57,9 @@ def start_from(network: PoseNetwork, weights: str) -> Copied:
     return copied
 
 
-def start_pretrained(network: PoseNetwork) -> str:
-    """Take the backbone's weights for ImageNet, as the model's configuration asks. MissingError where they cannot be had."""
-    name: str = network.model.load_pretrained()  # type: ignore[operator]
+def start_pretrained(network: PoseNetwork, *, download: bool = False) -> str:
+    """Take the backbone's weights for ImageNet, fetched only where `download`. MissingError where they cannot be had."""
+    name: str = network.model.load_pretrained(download=download)  # type: ignore[operator]
     return f"From {name} (ImageNet): the backbone; new: the rest"
 
 

@@ -52,19 +52,21 @@ def predict(
     device: str = "auto",
     batch: int = 16,
     engine: str = "auto",
+    download: bool = False,
 ) -> Iterator[Answer]:
     """The poses of every picture of a source: an image, a folder, a pattern, a video or a camera. The same as the verb, without its files.
 
-    `boxes` names a file of people's boxes, `people` a detector; without either one person is sought in each picture.
+    `boxes` names a file of people's boxes, `people` a detector, whose weights are fetched only where `download`;
+    without either one person is sought in each picture.
     """
     opened = open_source(source, recursive=recursive)
     predictor = load(weights, device=device, batch=batch, engine=engine, pictures=opened.count)
-    return answers(predictor, opened.frames, where(boxes, people, predictor))
+    return answers(predictor, opened.frames, where(boxes, people, predictor, download=download))
 
 
-def where(boxes: str | Path | None, people: str | None, predictor: Predictor) -> People:
-    """Where the people are, from the names that a user gives."""
-    detector = None if people is None else open_detector(people, str(predictor.device))
+def where(boxes: str | Path | None, people: str | None, predictor: Predictor, *, download: bool = False) -> People:
+    """Where the people are, from the names that a user gives. A detector's weights are fetched only where `download`."""
+    detector = None if people is None else open_detector(people, str(predictor.device), download=download)
     return People(boxes=None if boxes is None else read_boxes(Path(boxes)), detector=detector)
 
 

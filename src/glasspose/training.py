@@ -35,7 +35,7 @@ from glasspose.interrupts import Interrupts
 from glasspose.judging import Judged, judge, torso_hits, torso_pck
 from glasspose.logbook import Logbook, Row
 from glasspose.memory import with_fewer_at_once
-from glasspose.network import Learner, PoseNetwork
+from glasspose.network import Learner, PoseNetwork, compiled
 from glasspose.optimisation import build_optimiser, learning_rate_factor, update_average
 from glasspose.processes import launch
 from glasspose.runs import SNAPSHOTS, Run, keep_lists, restore_run, save_run
@@ -68,8 +68,11 @@ def train(
     init: str | None = None,
     freeze: Sequence[str] = (),
     until: int | None = None,
+    download: bool = False,
 ) -> Trained:
     """Train a network on the packed people of a recipe, from chance or from the weights `init`; stop early after the epoch `until`.
+
+    A recipe that asks for weights of ImageNet gets those that are on this machine; they are fetched only where `download`.
 
     Writes into `out`: recipe.yaml, first_batch.jpg, log.csv, curves.png, TensorBoard curves, the last two checkpoints, the best weights with
     their card, and those of the recipe's `snapshots`. Raises UsageError where `out` holds a run that is not to be resumed, TrainingError where
@@ -79,7 +82,7 @@ def train(
     people, validation = pack_people(recipe, packs, fabric)
     keep_lists(out, {"weights": recipe.weights, "leave_out": recipe.data.leave_out}, resume=resume, writes=fabric.is_global_zero)
     samples, unseen = learners(recipe, people), PackedPeople([validation], recipe.model.input_size)
-    return fit(recipe, samples, unseen, fabric, out=out, resume=resume, init=init, freeze=freeze, until=until)
+    return fit(recipe, samples, unseen, fabric, out=out, resume=resume, init=init, freeze=freeze, until=until, download=download)
 
 
 def learners(recipe: Recipe, people: Sequence[Pack], chosen: Sequence[int] | None = None) -> PackedPeople:
@@ -113,12 +116,13 @@ def fit(
     init: str | None,
     freeze: Sequence[str],
     until: int | None = None,
+    download: bool = False,
 ) -> Trained:
     """Train on some people and pick the best epoch by others."""
     first_stage = has_checkpoint(out / autoencoding.FOLDER) and not has_checkpoint(out)
     if not resume and (first_stage or has_checkpoint(out)):
         raise UsageError(f"{out} holds a run already", "Go on with --resume, or name another folder with --out")
-    run, story = start(recipe, samples.packs[0].skeleton, init, freeze, resume)
+    run, story = start(recipe, samples.packs[0].skeleton, init, freeze, resume, download)
     run.people = samples.packs
     if resume and not first_stage:
         restore_run(run, *load_checkpoint(out))
@@ -156,7 +160,7 @@ def _loop(
     run.network.to(fabric.device)
     if run.average is not None:
         run.average.to(fabric.device)
-    model, optimiser = fabric.setup(Learner(run.network), run.optimiser)
+    model, optimiser = fabric.setup(learner_of(recipe, run.network, fabric.device), run.optimiser)
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True, seed=recipe.seed)
     if recipe.on_device:
         batches: Iterable[Batch] = DeviceLoader(samples, sampler, fabric.device)
@@ -193,6 +197,12 @@ def _loop(
             if run.epoch * steps >= FIRST_STEPS:
                 _warn_of_collapse(run, log)
             save_run(out, run, fabric)
+
+
+def learner_of(recipe: Recipe, network: PoseNetwork, device: torch.device) -> nn.Module:
+    """The network with its loss, compiled where the recipe says so. MissingError where that cannot be done here."""
+    learner = Learner(network)
+    return compiled(learner, device) if recipe.compiled else learner
 
 
 def step(recipe: Recipe, run: Run, model: Any, optimiser: Any, batch: Batch, fabric: Any) -> float:
@@ -303,14 +313,16 @@ def _stale(recipe: Recipe, run: Run) -> bool:
     return recipe.early_stop is not None and bool(run.history) and run.epoch - run.best()["epoch"] >= recipe.early_stop
 
 
-def start(recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False) -> tuple[Run, list[str]]:
+def start(
+    recipe: Recipe, skeleton: Skeleton, init: str | None, frozen: Sequence[str], resume: bool = False, download: bool = False
+) -> tuple[Run, list[str]]:
     """A run before its first step, and what is to be said of where its weights come from."""
     torch.manual_seed(recipe.seed)
     network = PoseNetwork(recipe.model, recipe.codec, skeleton, Framing(framing=recipe.packing.framing, margin=recipe.packing.margin))
     copied = None if init is None else starting.start_from(network, init)
     story = [] if copied is None else copied.lines()
     if getattr(recipe.model, "pretrained", False) and init is None and not resume:
-        story = [starting.start_pretrained(network)]
+        story = [starting.start_pretrained(network, download=download)]
     if skeleton.torso is None:
         story.append("These keypoints name no unit of PCK (data.torso), so PCK stays 0 and the best epoch is that of the lowest validation loss.")
     starting.freeze(network.model, frozen)

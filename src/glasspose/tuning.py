@@ -39,7 +39,14 @@ class Trial:
 
 
 def tune(
-    recipe: Recipe, choices: Mapping[str, Sequence[Any]], *, trials: int | None = None, out: Path, packs: Path = PACKS, init: str | None = None
+    recipe: Recipe,
+    choices: Mapping[str, Sequence[Any]],
+    *,
+    trials: int | None = None,
+    out: Path,
+    packs: Path = PACKS,
+    init: str | None = None,
+    download: bool = False,
 ) -> list[Trial]:
     """Try combinations of values: all of them, or so many drawn at random (by the recipe's seed). Returns the trials, the best first.
 
@@ -52,7 +59,8 @@ def tune(
     for epochs in rungs(recipe.epochs, len(drawn)):
         for number in alive:
             folder = out / f"trial{number:03}"
-            done = train(recipes[number], out=folder, packs=packs, resume=has_checkpoint(folder), init=init, until=epochs)
+            resume = has_checkpoint(folder)
+            done = train(recipes[number], out=folder, packs=packs, resume=resume, init=init, until=epochs, download=download)
             pck = max(row["validation/pck"] for row in done.history if row["epoch"] <= epochs)
             found[number] = Trial(number=number, values=drawn[number], epochs=epochs, pck=pck)
         alive = sorted(alive, key=lambda number: -found[number].pck)[: max(1, len(alive) // KEPT)]

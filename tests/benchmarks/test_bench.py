@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from glasspose.__main__ import main
-from glasspose.benchmarks.catalogue import BENCHMARKS, ON_GPUS, benchmark
-from glasspose.benchmarks.reports import kept, table
+from glasspose.benchmarks import folder, gpu
+from glasspose.benchmarks.catalogue import BENCHMARKS, CLOCKS, ON_GPUS, benchmark, clock_of
+from glasspose.benchmarks.options import Options
+from glasspose.benchmarks.reports import kept, save, table
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DOCS = Path(__file__).parents[2] / "docs"
-FRESH = ("predict", "startup", "processes", "growth", "profile", "memory")
+FRESH = ("predict", "engines", "int8", "startup", "processes", "growth", "profile", "memory")
 """Those that begin processes or take longer."""
 
 
@@ -64,8 +66,45 @@ def test_without_a_gpu_its_benchmark_says_so(tmp_path, capsys):
     assert "no CUDA GPU" in capsys.readouterr().err
 
 
+def test_a_gpu_is_asked_whether_it_waits_and_what_compiling_gains():
+    seconds = {"loader": [2.0, 2.0], "device": [1.0, 1.0], "compiled": [0.5, 0.8]}
+    rows = gpu._rows(1, seconds, {"loader": 0.5, "device": 0.9, "compiled": 0.8}, 20)
+    busy, faster = (next(row for row in rows if word in row.baseline) for word in ("GPU busy", "compiled"))
+    assert (busy.ratio.median, busy.goal, busy.reached) == (0.9, 0.95, False)
+    assert (faster.ratio.median, faster.goal, faster.reached) == (1.625, 1.3, True)
+
+
 def test_every_name_leads_to_a_function():
     assert all(callable(benchmark(name)) for name in BENCHMARKS)
+
+
+def test_the_clock_of_a_kept_result_is_the_one_it_was_measured_by():
+    assert set(CLOCKS) <= set(BENCHMARKS)
+    for path in (DOCS / "results/bench").glob("*/*.json"):
+        told = json.loads(path.read_text())
+        assert told["clock"] == clock_of(told["name"], Options(threads=told["threads"])), path.name
+
+
+@pytest.mark.parametrize("name", ["processes", "gpu", "targets"])
+def test_what_is_measured_by_the_wall_says_so(name, tmp_path):
+    """The trainers of `processes` and the steps of `gpu` are timed by time.perf_counter on any number of threads."""
+    save(tmp_path, name, Options(threads="one"), [])
+    assert json.loads((tmp_path / f"{name}.json").read_text())["clock"] == ("CPU time" if name == "targets" else "wall time")
+
+
+def test_every_walk_over_a_folder_has_a_cache_of_its_own(tmp_path, monkeypatch):
+    """So that each one pays for its export, as a first run does."""
+    seen = []
+
+    def told(command, threads, more):
+        seen.append(more["GLASSPOSE_CACHE"])
+        assert list(Path(seen[-1]).iterdir()) == []
+        return "{}"
+
+    monkeypatch.setattr(folder, "told_by", told)
+    for number in range(2):
+        folder.told("ours", tmp_path, tmp_path / str(number), Options())
+    assert len(set(seen)) == 2
 
 
 def test_the_table_of_the_docs_is_that_of_the_results():

@@ -66,7 +66,7 @@ def test_heatmaps_with_boxes_are_those_of_the_whole_picture(dots, told, photos):
 
 def test_people_names_a_detector(dots, told, photos, monkeypatch):
     everything = PersonBoxes(boxes=np.array([[0.0, 0.0, 300.0, 200.0]]), scores=np.array([0.8]))
-    monkeypatch.setattr("glasspose.streaming.open_detector", lambda name, device: {"torchvision:any": lambda image: everything}[name])
+    monkeypatch.setattr("glasspose.streaming.open_detector", lambda name, device, download: {"torchvision:any": lambda image: everything}[name])
     assert told("predict", photos, "--people", "torchvision:any")[0] == 0
     assert people_of("2")[0]["box"] == [0, 0, 300, 200]
 

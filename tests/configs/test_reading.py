@@ -193,9 +193,9 @@ def test_every_option_of_the_verb_is_passed_on(tmp_path, monkeypatch, capsys, fo
     monkeypatch.setattr(
         "glasspose.folds.train_folds", lambda recipe, count, **named: seen.append(named) or OutOfFold(predictions=Path(), people=1, pck=0)
     )
-    options = ["--out", "o", "--packs", "p", "--resume", "--init", "w", "--freeze", "stem", "--freeze", "heads", *folds]
+    options = ["--out", "o", "--packs", "p", "--resume", "--init", "w", "--freeze", "stem", "--freeze", "heads", "--download", *folds]
     assert run(capsys, written(tmp_path, DRAWN), *options)[0] == 0
-    assert seen == [{"out": Path("o"), "packs": Path("p"), "resume": True, "init": "w", "freeze": ("stem", "heads")}]
+    assert seen == [{"out": Path("o"), "packs": Path("p"), "resume": True, "init": "w", "freeze": ("stem", "heads"), "download": True}]
 
 
 def test_folds_and_their_result_are_passed_on(tmp_path, monkeypatch, capsys):

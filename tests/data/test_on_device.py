@@ -10,7 +10,8 @@ from glasspose.data.loading import EpochSampler, PackedPeople, collate
 from glasspose.data.on_device import DeviceLoader, PackOnDevice
 from glasspose.data.packing import pack
 from glasspose.errors import MissingError
-from glasspose.geometry import transform
+from glasspose.geometry import compose, invert, transform, warp
+from glasspose.structures import DEVIATION, MEAN
 
 CPU = torch.device("cpu")
 SIZE = (64, 64)
@@ -35,6 +36,25 @@ def test_without_augmentation_it_gives_what_the_cpu_gives(packed, size):
         assert getattr(ours, name) == pytest.approx(getattr(plain, name), abs=2e-3)
     for name in ("labelled", "occluded", "index"):
         assert torch.equal(getattr(ours, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize(("size", "scale"), [((64, 64), 0.1), ((48, 64), 0.1), ((24, 24), 0.1)])
+def test_the_same_matrix_gives_the_same_view_on_the_cpu(packed, size, scale):
+    """What is drawn comes from another stream than the CPU's; what is made of it does not differ.
+
+    Both average whole pixels first where a view shrinks: the device by the factor before the drawn scale, the CPU by the one after it. Here
+    their whole parts are the same.
+    """
+    batch = on_device(packed, size, Augmentation(colour=0, scale=scale, rotation=40, translation=0.1, flip=0.5), seed=4).batch(torch.arange(8), 2)
+    mirrored = np.linalg.det(batch.image_to_input.numpy()[:, :, :2]) < 0
+    assert 0 < mirrored.sum() < 8
+    for i in range(8):
+        matrix = compose(batch.image_to_input[i].numpy().astype(np.float64), invert(packed.image_to_crop[i]))
+        picture = warp(packed.crops[i], matrix, size)
+        wanted = (picture / 255 - np.array(MEAN)) / np.array(DEVIATION)
+        assert np.abs(batch.images[i].permute(1, 2, 0).numpy() - wanted).mean() < 0.03  # a level is 0.017
+        swap = list(packed.skeleton.flip) if mirrored[i] else list(range(14))
+        assert torch.equal(batch.labelled[i], torch.tensor(packed.labelled[i][swap]))
 
 
 def test_keypoints_stay_on_their_places_in_every_view(packed):

@@ -235,7 +235,7 @@ def test_building_never_asks_for_weights_and_asking_offline_names_the_remedy(mon
 
     real, asked = timm.create_model, []
 
-    def offline(name, *, pretrained, **options):
+    def offline(name, *, pretrained, pretrained_cfg_overlay=None, **options):
         asked.append(pretrained)
         if pretrained:
             raise OSError("no route to host")
@@ -244,8 +244,8 @@ def test_building_never_asks_for_weights_and_asking_offline_names_the_remedy(mon
     monkeypatch.setattr(timm, "create_model", offline)
     network = PoseNetwork(MODELS["simple_baseline"].model_copy(update={"pretrained": True}), CODECS["heatmap"], LSP)
     assert asked == [False]
-    with pytest.raises(MissingError, match=r"resnet18 cannot be had.*Connect .*pretrained to false"):
-        network.model.load_pretrained()
+    with pytest.raises(MissingError, match=r"resnet18 cannot be had.*Connect .*--model\.no-pretrained"):
+        network.model.load_pretrained(download=True)
 
 
 @pytest.mark.parametrize("name", ["simple_baseline", "resnet", "hrnet"])
@@ -259,7 +259,7 @@ def test_pretrained_weights_fill_the_backbone(monkeypatch, name):
     for value in theirs.state_dict().values():
         value.fill_(3)
     monkeypatch.setattr(timm, "create_model", lambda name, **options: theirs)
-    assert network.model.load_pretrained().startswith("timm/")
+    assert network.model.load_pretrained(download=True).startswith("timm/")
     assert all((value == 3).all() for value in network.model.backbone.network.state_dict().values())
     head = [p for n, p in network.model.named_parameters() if "head" in n]
     assert not any((p == 3).any() for p in head)

@@ -16,6 +16,8 @@ BENCHMARKS: Mapping[str, str] = {
     "pckh": "scores:pckh",
     "oks": "scores:oks",
     "predict": "folder:predict",
+    "engines": "engines:engines",
+    "int8": "engines:int8",
     "startup": "startup:startup",
     "processes": "scaling:processes",
     "growth": "scaling:growth",
@@ -23,9 +25,21 @@ BENCHMARKS: Mapping[str, str] = {
     "memory": "peaks:memory",
     "gpu": "gpu:gpu",
 }
-ON_WALLS = ("predict", "processes")
-"""Those that mean something only in wall time, on a machine that does nothing else."""
+CLOCKS: Mapping[str, str] = {
+    "processes": "wall time",
+    "gpu": "wall time",
+    "startup": "CPU time",
+    "growth": "CPU time",
+    "profile": "CPU time",
+    "memory": "none",
+}
+"""Of those whose clock does not depend on the threads. In wall time they mean something only on a machine that does nothing else."""
 ON_GPUS = ("gpu",)
+
+
+def clock_of(name: str, options: Options) -> str:
+    """What a benchmark's times are: CPU time on one thread and wall time on all, where it has no clock of its own."""
+    return CLOCKS.get(name, "CPU time" if options.threads == "one" else "wall time")
 
 
 def benchmark(name: str) -> Callable[[Options], list[Row]]:

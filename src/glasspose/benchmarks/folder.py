@@ -53,10 +53,11 @@ def folder_of(count: int, folder: Path, work: Path) -> Path:
 
 
 def told(how: str, pictures: Path, out: Path, options: Options) -> dict[str, Any]:
-    """One walk."""
+    """One walk, as a user's first: what it exports for an engine, it exports itself."""
     threads = 1 if options.threads == "one" else cores()
     command = [sys.executable, "-m", "glasspose.benchmarks.walkers", how, str(pictures), str(out)]
-    cost: dict[str, Any] = json.loads(told_by(command, threads).splitlines()[-1])
+    with TemporaryDirectory() as cache:
+        cost: dict[str, Any] = json.loads(told_by(command, threads, {"GLASSPOSE_CACHE": cache}).splitlines()[-1])
     return cost
 
 

@@ -16,7 +16,9 @@ FORMAT = "glasspose.benchmark"
 
 def save(folder: Path, name: str, options: Options, rows: Sequence[Row]) -> None:
     """NAME.json, or NAME.all.json on all threads; and the plot of the whole folder again."""
-    clock = "CPU time" if options.threads == "one" else "wall time"
+    from glasspose.benchmarks.catalogue import clock_of
+
+    clock = clock_of(name, options)
     told = {"format": FORMAT, "version": 1, "name": name, "threads": options.threads, "clock": clock, "machine": machine()}
     content = json.dumps(told | {"rows": [row.to_json() for row in rows]}, indent=1) + "\n"
     write_atomically(folder / f"{name}{'' if options.threads == 'one' else '.all'}.json", content.encode())

@@ -6,8 +6,7 @@ from typing import Any
 
 from glasspose.configs.training import Recipe
 from glasspose.data.loading import EpochSampler, PackedPeople, loader
-from glasspose.network import Learner
-from glasspose.training import launch_for, packed, start, step
+from glasspose.training import launch_for, learner_of, packed, start, step
 
 
 def steps_of(recipe: Recipe, folder: Path) -> Iterator[Any]:
@@ -18,7 +17,7 @@ def steps_of(recipe: Recipe, folder: Path) -> Iterator[Any]:
     samples = PackedPeople([people], recipe.model.input_size, recipe.augmentation, recipe.seed)
     run, _ = start(recipe, people.skeleton, None, ())
     run.network.to(fabric.device)
-    model, optimiser = fabric.setup(Learner(run.network), run.optimiser)
+    model, optimiser = fabric.setup(learner_of(recipe, run.network, fabric.device), run.optimiser)
     model.train()
     sampler = EpochSampler(len(samples), recipe.batch, fabric.global_rank, fabric.world_size, shuffled=True)
     while True:

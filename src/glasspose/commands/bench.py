@@ -14,8 +14,8 @@ def bench(
     Parameters
     ----------
     names
-        samples, packed, targets, decode, flip, pckh, oks, predict, startup, processes, growth, profile, memory, gpu; all but gpu where none
-        is named (docs/performance.md says what each of them does).
+        samples, packed, targets, decode, flip, pckh, oks, predict, engines, int8, startup, processes, growth, profile, memory, gpu; all but
+        gpu where none is named (docs/performance.md says what each of them does).
     out
         NAME.json for each, and ratios.png over all that the folder holds.
     threads

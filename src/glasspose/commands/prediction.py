@@ -18,6 +18,7 @@ def predict(
     out: Path = Path("glasspose-out/predict"),
     boxes: Path | None = None,
     people: str | None = None,
+    download: bool = False,
     recursive: bool = False,
     overlays: bool = True,
     heatmaps: bool = False,
@@ -51,6 +52,8 @@ def predict(
         A file of people's boxes (docs/people.md).
     people
         A detector: torchvision:NAME, transformers:NAME or FILE.onnx (docs/people.md).
+    download
+        Let the detector's published weights be fetched where they are not on this machine.
     recursive
         Look into the folders of a folder too.
     heatmaps
@@ -89,14 +92,13 @@ def predict(
     source, weights = _in_order(source, picture, weights, layers)
     if ray:
         drawn = [name for name, on in {"--heatmaps": heatmaps, "--layers": layers, "--strip": strip, "--smooth": smooth}.items() if on]
-        machines = Machines(address=ray_address, workers=workers)
-        how = {"boxes": boxes, "people": people, "recursive": recursive, "flip_test": flip_test, "device": device, "batch": batch}
-        return collect(source, weights, out, machines, shard, drawn, how)
+        how = {"boxes": boxes, "people": people, "download": download, "recursive": recursive, "flip_test": flip_test, "device": device}
+        return collect(source, weights, out, Machines(address=ray_address, workers=workers), shard, drawn, how | {"batch": batch})
     opened = open_source(source, recursive=recursive)
     if strip is not None:
         return _strip(opened, strip, out, device, flip_test)
     predictor = load(weights, device=device, flip_test=flip_test, batch=batch, engine="torch" if layers else engine, pictures=opened.count)
-    found_by = where(boxes, people, predictor)
+    found_by = where(boxes, people, predictor, download=download)
     tracker = Tracker() if smooth and opened.fps else None
     problems, done, found = [], 0, 0
     with Results(out, fps=opened.fps, overlays=overlays) as results, progress_bar("pictures") as progress:

@@ -16,6 +16,7 @@ def train(
     resume: bool = False,
     init: str | None = None,
     freeze: tuple[str, ...] = (),
+    download: bool = False,
     folds: int | None = None,
     range_test: Annotated[int | None, Parameter(validator=validators.Number(gte=20, lte=100_000))] = None,
 ) -> int:
@@ -38,6 +39,8 @@ def train(
         Start from these weights: matching tensors are copied, the head's keypoints by name.
     freeze
         Leave these parts of the model as they are: stem, hourglasses, features, heads.
+    download
+        Let weights of ImageNet that a recipe asks for (model.pretrained) be fetched from huggingface.co where they are not on this machine.
     folds
         Train so many networks, each without its share of the images, and write out-of-fold predictions.
     range_test
@@ -53,13 +56,13 @@ def train(
 
     console = Console(stderr=True, soft_wrap=True)
     if range_test is not None:
-        found = tested(recipe, range_test, out=out, packs=packs, init=init, freeze=freeze)
+        found = tested(recipe, range_test, out=out, packs=packs, init=init, freeze=freeze, download=download)
         told = f"Suggestion: --optimiser.learning-rate {found.suggestion:.2g} ({RULE}). Loss over rate: {out / 'range_test.png'}"
     elif folds is not None:
-        trained = train_folds(recipe, folds, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
+        trained = train_folds(recipe, folds, out=out, packs=packs, resume=resume, init=init, freeze=freeze, download=download)
         told = f"Out-of-fold predictions of {trained.people} people are in {trained.predictions}; PCK@0.2 {100 * trained.pck:.1f} %"
     else:
-        result = train(recipe, out=out, packs=packs, resume=resume, init=init, freeze=freeze)
+        result = train(recipe, out=out, packs=packs, resume=resume, init=init, freeze=freeze, download=download)
         told = f"Best epoch {result.best_epoch}: validation PCK@0.2 {100 * result.best_pck:.1f} %. Weights: {result.folder / 'best.safetensors'}"
     console.print(told, markup=False, highlight=False)
     return 0

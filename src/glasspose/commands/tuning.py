@@ -16,6 +16,7 @@ def tune(
     out: Path = Path("glasspose-out/tune"),
     packs: Path = PACKS,
     init: str | None = None,
+    download: bool = False,
 ) -> int:
     """Try values of a recipe: all for a few epochs, the better third for three times as many, the best for all epochs.
 
@@ -35,13 +36,15 @@ def tune(
         Where people are kept, cut out once.
     init
         Start every trial from these weights.
+    download
+        Let weights of ImageNet that a recipe asks for (model.pretrained) be fetched from huggingface.co where they are not on this machine.
 
     """
     from rich.console import Console
 
     from glasspose.tuning import tune as search
 
-    found = search(recipe, dict(_choice(text) for text in choose), trials=trials, out=out, packs=packs, init=init)
+    found = search(recipe, dict(_choice(text) for text in choose), trials=trials, out=out, packs=packs, init=init, download=download)
     console = Console(stderr=True, soft_wrap=True)
     for trial in found:
         values = "  ".join(f"{key}={value}" for key, value in trial.values.items())

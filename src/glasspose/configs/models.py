@@ -136,7 +136,7 @@ class DeepPose(_WithDense):
 
 class _WithPretrained(_Plain):
     pretrained: bool = False
-    """Begin with timm's weights for ImageNet, which are downloaded once; training from other weights or resuming needs no download."""
+    """Begin with timm's weights for ImageNet: those on this machine, or fetched once with `train --download`."""
 
 
 class _WithResnet(_WithPretrained):

@@ -170,6 +170,8 @@ class Recipe(Config):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that prepare samples; the samples do not depend on it."""
+    compiled: bool = False
+    """Train through torch.compile: kernels that are fused, and on a GPU tuned, at the first steps. Weights and their names are the same."""
     on_device: bool = False
     """Packs lie in the GPU's memory and views are made there, for a GPU that would wait for its samples: flip, rotation, scale, translation and
     colour alone."""

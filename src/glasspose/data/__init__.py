@@ -10,12 +10,13 @@ from glasspose.configs.data import Coco, Data, Filtered, Mpii
 from glasspose.data.coco import read_coco
 from glasspose.data.coco_labels import read_coco_labels
 from glasspose.data.drawn_people import read_drawn_people
-from glasspose.data.flic import read_flic
+from glasspose.data.faults import Fault
+from glasspose.data.flic import read_flic, survey_flic
 from glasspose.data.head_boxes import head_boxes
 from glasspose.data.heads import with_heads
 from glasspose.data.lists import without
-from glasspose.data.lsp import read_lsp, read_lspet
-from glasspose.data.mpii import read_mpii
+from glasspose.data.lsp import read_lsp, read_lspet, survey_lsp, survey_lspet
+from glasspose.data.mpii import read_mpii, survey_mpii
 from glasspose.data.shifting import shifted
 from glasspose.errors import AnnotationError
 from glasspose.skeletons import LSP, Skeleton, shared_keypoints
@@ -31,10 +32,29 @@ READERS: Mapping[str, Callable[[Any], Dataset]] = {
     "drawn_people": read_drawn_people,
 }
 
+SURVEYS: Mapping[str, Callable[[Any], tuple[Dataset, list[Fault]]]] = {
+    "lsp": survey_lsp,
+    "lspet": survey_lspet,
+    "mpii": survey_mpii,
+    "flic": survey_flic,
+}
+"""Readers that go on past entries that cannot be used. COCO's stands in checking.py, which asks it for everybody."""
+
 
 def read(config: Data) -> Dataset:
     """The labelled people that a configuration names. AnnotationError where files are missing or malformed."""
-    dataset = READERS[config.kind](config)
+    return _as_asked(READERS[config.kind](config), config)
+
+
+def survey(config: Data) -> tuple[Dataset, list[Fault]]:
+    """The people that can be used, and what is wrong with the others. AnnotationError where a file as a whole is unusable."""
+    if config.kind not in SURVEYS:
+        return read(config), []
+    dataset, faults = SURVEYS[config.kind](config)
+    return _as_asked(dataset, config), faults
+
+
+def _as_asked(dataset: Dataset, config: Data) -> Dataset:
     dataset = shifted(dataset, config.shift) if isinstance(config, Filtered) and config.shift else dataset
     dataset = dataset if config.leave_out is None else without(dataset, config.leave_out)
     dataset = with_heads(dataset) if isinstance(config, Coco) and config.derive_head else dataset

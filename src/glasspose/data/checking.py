@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from glasspose.configs.data import Coco, Data
-from glasspose.data import read
-from glasspose.data.coco import Fault, Severity, survey_coco
+from glasspose.data import survey
+from glasspose.data.coco import survey_coco
+from glasspose.data.faults import Fault, Severity
 from glasspose.data.outlines import outline_faults
 from glasspose.errors import ImageError
 from glasspose.geometry import inside
@@ -85,7 +86,7 @@ def everybody(data: Dataset | Data) -> tuple[Dataset, list[Fault]]:
     if isinstance(data, Dataset):
         return data, []
     if not isinstance(data, Coco):
-        return read(data), []
+        return survey(data)
     dataset, faults = survey_coco(data.model_copy(update={"minimum_keypoints": 0}))
     return dataset, [*faults, *outline_faults(data)]
 

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from glasspose.configs.data import Coco
 from glasspose.data.choosing import stays_inside
+from glasspose.data.faults import Fault, Severity, refuse
 from glasspose.data.lsp import AREA_OF_BOX, reference_length, split_ids, split_unit
 from glasspose.errors import AnnotationError
 from glasspose.geometry import extent
@@ -27,21 +28,6 @@ Entry = Mapping[str, Any]
 
 LARGEST = 1e12
 """Beyond any coordinate or area: what is larger is a damaged number."""
-
-
-Severity = Literal["error", "warning", "note"]
-"""An error cannot be used, a warning is probably wrong, a note is good to know."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What one rule found in one place of a dataset."""
-
-    rule: str
-    where: str
-    detail: str
-    remedy: str
-    severity: Severity = "error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +50,7 @@ def read_coco(config: Coco) -> Dataset:
     missing, an entry is malformed, or nobody is left; `survey_coco` goes on instead, and says all that is wrong.
     """
     dataset, faults = survey_coco(config)
-    errors = [fault for fault in faults if fault.severity == "error"]
-    if errors:
-        more = f" (and {len(errors) - 1} more: `glasspose data check` lists them)" if len(errors) > 1 else ""
-        raise AnnotationError(f"{path_of(config)}: {errors[0].where}: {errors[0].detail}{more}", errors[0].remedy)
+    refuse(path_of(config), faults)
     if not dataset.annotations:
         remedy = "Lower --data.minimum-keypoints or --data.minimum-area, or name another file"
         raise AnnotationError(f"{path_of(config)}: nobody has {config.minimum_keypoints} labelled keypoints", remedy)

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int64
 
-from glasspose.data.lsp import LARGEST
+from glasspose.data.choosing import stays_inside
+from glasspose.data.faults import Survey, refuse
 from glasspose.errors import AnnotationError
 
 MOST_PEOPLE = 1_000_000
@@ -33,8 +34,19 @@ class HourglassLabels:
     person_numbers: Int64[np.ndarray, " n"]
 
 
+RULES = {"part": "keypoints", "visible": "keypoints", "center": "place", "scale": "scale", "normalize": "head-length"}
+"""What an unusable number of each array breaks; of the others, the person's number."""
+
+
 def read_hourglass_labels(path: Path, keypoints: int) -> HourglassLabels:
-    """The people of one file. AnnotationError where it is missing, damaged, too large, or has another number of keypoints."""
+    """The people of one file. AnnotationError where it is missing, damaged, too large, or has another number of keypoints, or anybody is unusable."""
+    found, survey = survey_hourglass_labels(path, keypoints)
+    refuse(path, survey.faults)
+    return found
+
+
+def survey_hourglass_labels(path: Path, keypoints: int) -> tuple[HourglassLabels, Survey]:
+    """Everybody, with zeros where a number cannot be used, and what is wrong. AnnotationError where the file as a whole is unusable."""
     if not path.is_file():
         raise AnnotationError(f"{path} is not there", "Name the folder with --data.root and the file in it with --data.labels")
     if path.stat().st_size > LARGEST_FILE:
@@ -58,7 +70,13 @@ def read_hourglass_labels(path: Path, keypoints: int) -> HourglassLabels:
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError) as problem:
         what = f"{path} is not an h5 file of the hourglass release with {keypoints} keypoints ({problem!s:.80})"
         raise AnnotationError(" ".join(what.split()), "Fetch it again") from None
-    return HourglassLabels(
+    survey = Survey([f"person {number} of the file" for number in range(1, count + 1)])
+    read = {name: survey.finite(values, RULES.get(name, "annotation-id"), name) for name, values in read.items()}
+    survey.flags(read["visible"], "visible")
+    survey.scales(read["scale"], "scale")
+    survey.error([not stays_inside(name) for name in images], "picture-name", "its picture is not a file name inside images/")
+    survey.different(list(zip(read["index"].tolist(), read["person"].tolist(), strict=True)))
+    labels = HourglassLabels(
         images=images,
         keypoints=read["part"],
         visible=read["visible"],
@@ -68,6 +86,7 @@ def read_hourglass_labels(path: Path, keypoints: int) -> HourglassLabels:
         image_numbers=read["index"].astype(np.int64),
         person_numbers=read["person"].astype(np.int64),
     )
+    return labels, survey
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
@@ -91,10 +110,7 @@ def _numbers(file: h5py.File, name: str, shape: tuple[int, ...]) -> Float[np.nda
     dataset = _dataset(file, name)
     if dataset.shape != shape or dataset.dtype.kind not in "iuf" or dataset.dtype.itemsize > 8:
         raise ValueError(f"{name} of shape {dataset.shape}, {dataset.dtype}")
-    values = np.asarray(dataset[()], np.float64)
-    if not (np.abs(values) < LARGEST).all():
-        raise ValueError(f"{name} holds numbers that are no pixels")
-    return values
+    return np.asarray(dataset[()], np.float64)
 
 
 def _names(file: h5py.File, count: int) -> list[str]:

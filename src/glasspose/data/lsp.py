@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from glasspose.configs.data import Lsp, Lspet
+from glasspose.data.faults import LARGEST, Fault, Survey, refuse
 from glasspose.data.matlab import DAMAGE, variable
 from glasspose.errors import AnnotationError
 from glasspose.geometry import extent
@@ -17,10 +19,6 @@ from glasspose.structures import Annotation, Dataset
 
 AREA_OF_BOX = 0.53
 """A person's share of its keypoint box: what COCO's people have in the median, used where no outline is labelled."""
-
-LARGEST = 1e6
-"""No joint lies so many pixels away: what is larger is a damaged number."""
-
 
 PUBLISHED = {"train": range(1, 1001), "test": range(1001, 2001)}
 """LSP's own splits, as image numbers."""
@@ -32,14 +30,16 @@ def read_lspet(config: Lspet) -> Dataset:
     A joint is labelled where its flag is set; the others carry junk and are masked. Images without a single labelled joint are left out.
     AnnotationError where a file is missing or of another shape, or a labelled joint has no position.
     """
+    return _whole(config, *survey_lspet(config))
+
+
+def survey_lspet(config: Lspet) -> tuple[Dataset, list[Fault]]:
+    """The people that can be used, and what is wrong with the others."""
     joints = _joints(config.root / "joints.mat", (14, 3)).transpose(2, 0, 1)
     numbers = _numbers(config.root / "splits.json", config.split, len(joints))
-    labelled = [number for number in numbers if (joints[number - 1, :, 2] > 0.5).any()]
-    people = [
-        _person(config.root / "images" / f"im{number:05d}.jpg", number, joints[number - 1, :, :2], joints[number - 1, :, 2] > 0.5)
-        for number in labelled
-    ]
-    return Dataset(name=f"lspet/{config.split}", skeleton=LSP, annotations=people)
+    chosen = joints[np.array(numbers, int) - 1]
+    people, faults = _people([f"im{n:05d}.jpg" for n in numbers], config, numbers, chosen, chosen[..., 2] > 0.5)
+    return Dataset(name=f"lspet/{config.split}", skeleton=LSP, annotations=people), faults
 
 
 def read_lsp(config: Lsp) -> Dataset:
@@ -47,15 +47,38 @@ def read_lsp(config: Lsp) -> Dataset:
 
     AnnotationError where a file is missing or of another shape, or a joint has no position.
     """
+    return _whole(config, *survey_lsp(config))
+
+
+def survey_lsp(config: Lsp) -> tuple[Dataset, list[Fault]]:
+    """The people that can be used, and what is wrong with the others."""
     joints = _joints(config.root / "joints.mat", (3, 14)).transpose(2, 1, 0)
     path = config.root / "splits.json"
     own = config.split in PUBLISHED and not path.exists()
     numbers = [n for n in PUBLISHED[config.split] if n <= len(joints)] if own else _numbers(path, config.split, len(joints))
-    people = [
-        _person(config.root / "images" / f"im{number:04d}.jpg", number, joints[number - 1, :, :2], np.ones(14, bool), joints[number - 1, :, 2] > 0.5)
-        for number in numbers
-    ]
-    return Dataset(name=f"lsp/{config.split}", skeleton=LSP, annotations=people)
+    chosen = joints[np.array(numbers, int) - 1]
+    people, faults = _people([f"im{n:04d}.jpg" for n in numbers], config, numbers, chosen, np.ones(chosen.shape[:2], bool))
+    return Dataset(name=f"lsp/{config.split}", skeleton=LSP, annotations=people), faults
+
+
+def _whole(config: Lsp | Lspet, dataset: Dataset, faults: Sequence[Fault]) -> Dataset:
+    refuse(config.root / "joints.mat", faults)
+    return dataset
+
+
+def _people(
+    names: Sequence[str], config: Lsp | Lspet, numbers: Sequence[int], joints: Float[np.ndarray, "n 14 3"], labelled: Bool[np.ndarray, "n 14"]
+) -> tuple[list[Annotation], list[Fault]]:
+    """Everybody with a labelled joint and nothing wrong. The original set labels all joints, and its flags say who is occluded."""
+    survey = Survey(names)
+    placed = (np.abs(joints[..., :2]) < LARGEST).all(-1)
+    survey.error((labelled & ~placed).any(1), "keypoints", "joints.mat has no usable position for a labelled joint")
+    survey.flags(joints[..., 2], "joints")
+    survey.different(numbers)
+    occluded = (joints[..., 2] > 0.5) & isinstance(config, Lsp)
+    kept = np.flatnonzero(survey.sound & labelled.any(1)).tolist()
+    folder = config.root / "images"
+    return [_person(folder / names[i], numbers[i], joints[i, :, :2], labelled[i], occluded[i]) for i in kept], survey.faults
 
 
 def _joints(path: Path, first: tuple[int, int]) -> Float[np.ndarray, "a b images"]:
@@ -102,17 +125,15 @@ def split_unit(path: Path) -> Literal["image", "person"]:
 
 
 def _person(
-    image: Path, number: int, joints: Float[np.ndarray, "14 2"], labelled: Bool[np.ndarray, " 14"], occluded: Bool[np.ndarray, " 14"] | None = None
+    image: Path, number: int, joints: Float[np.ndarray, "14 2"], labelled: Bool[np.ndarray, " 14"], occluded: Bool[np.ndarray, " 14"]
 ) -> Annotation:
     keypoints = np.where(np.abs(joints) < LARGEST, joints, 0.0)
-    if not (np.abs(joints[labelled]) < LARGEST).all():
-        raise AnnotationError(f"{image.name}: joints.mat has no usable position for a labelled joint", "Fetch the dataset again")
     box = extent(keypoints, labelled)
     return Annotation(
         image=image,
         keypoints=keypoints,
         labelled=labelled,
-        occluded=np.zeros(len(labelled), bool) if occluded is None else occluded,
+        occluded=occluded,
         box=box,
         area=AREA_OF_BOX * float((box[2] - box[0]) * (box[3] - box[1])),
         torso=reference_length(keypoints, labelled, LSP.torso),

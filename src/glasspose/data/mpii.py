@@ -1,8 +1,7 @@
 """MPII Human Pose (Andriluka et al., CVPR 2014), from any of the four files in which its labels are spread.
 
-All count pixels from 1. A person comes with a place and a height in 200 pixels; the square that everybody crops is 15 heights lower and
-1.25 times as large (Newell et al., ECCV 2016). The h5 of the hourglass release has both applied, the other files neither. Here `box` is
-the square without the 1.25, which `evaluation_box` brings in.
+All count pixels from 1. A person comes with a place and a height in 200 pixels; the square that everybody crops is 15 heights lower and 1.25 times as
+large (Newell et al., ECCV 2016). The h5 of the hourglass release has both applied, the others neither. `box` is without the 1.25 of `evaluation_box`.
 """
 
 import gzip
@@ -10,7 +9,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from jaxtyping import Bool, Float
 
 from glasspose.configs.data import Mpii
 from glasspose.data.choosing import chosen, stays_inside
-from glasspose.data.hourglass_labels import read_hourglass_labels
-from glasspose.data.lsp import AREA_OF_BOX, LARGEST, reference_length
-from glasspose.data.mpii_release import DAMAGE, Rect, read_release
+from glasspose.data.faults import Fault, Survey, refuse
+from glasspose.data.hourglass_labels import read_hourglass_labels, survey_hourglass_labels
+from glasspose.data.lsp import AREA_OF_BOX, reference_length
+from glasspose.data.mpii_release import DAMAGE, Broken, Rect, read_release
 from glasspose.errors import AnnotationError
 from glasspose.geometry import extent
 from glasspose.skeletons import MPII
@@ -66,8 +66,15 @@ def read_mpii(config: Mpii) -> Dataset:
     place or a scale, the box is the extent of the labelled keypoints. AnnotationError where a file is missing or damaged, or a split or
     the single people are asked of a file that does not know them.
     """
-    path = config.root / (config.labels or NAME).replace("{split}", config.split)
-    labels = _read(path, config)
+    dataset, faults = survey_mpii(config)
+    refuse(_path(config), faults)
+    return dataset
+
+
+def survey_mpii(config: Mpii) -> tuple[Dataset, list[Fault]]:
+    """The people of one split that can be used, and what is wrong with the other people of the file. AnnotationError as of `read_mpii`."""
+    path = _path(config)
+    labels, faults = _read(path, config)
     if labels.validation is None and config.splits is None and config.split != "all" and "{split}" not in (config.labels or NAME):
         raise AnnotationError(f"{path} holds one part of MPII", "Put {split} for the part into --data.labels, or use --data.split all")
     if config.single_person and labels.others is None:
@@ -75,9 +82,13 @@ def read_mpii(config: Mpii) -> Dataset:
     kept = [i for i in range(len(labels.images)) if labels.labelled[i].any() and _in_split(labels, i, config)]
     alone = [labels.others is not None and labels.others[i] == 0 for i in kept]
     people = chosen([_person(labels, i, config.root / "images") for i in kept], alone, config)
-    if not people:
+    if not people and not faults:
         raise AnnotationError(f"{path}: nobody is left of split {config.split!r}", "Use --data.split train, val or all, and leave more people in")
-    return Dataset(name=f"mpii/{config.split}", skeleton=MPII, annotations=people)
+    return Dataset(name=f"mpii/{config.split}", skeleton=MPII, annotations=people), faults
+
+
+def _path(config: Mpii) -> Path:
+    return config.root / (config.labels or NAME).replace("{split}", config.split)
 
 
 def _in_split(labels: _Labels, i: int, config: Mpii) -> bool:
@@ -85,24 +96,40 @@ def _in_split(labels: _Labels, i: int, config: Mpii) -> bool:
     return whole or (config.split in ("train", "val") and labels.validation is not None and labels.validation[i] == (config.split == "val"))
 
 
-def _read(path: Path, config: Mpii) -> _Labels:
-    """By the first bytes of the file."""
+def _read(path: Path, config: Mpii) -> tuple[_Labels, list[Fault]]:
+    """Who can be used, and what is wrong with the others; the form is told from the first bytes of the file."""
     if not path.is_file():
         raise AnnotationError(f"{path} is not there", "Name the folder with --data.root and the file in it with --data.labels")
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\x89HDF"):
-        return _from_h5(path)
+        return _sound(*_from_h5(path))
     try:
         if start.startswith(b"MATLAB"):
             return _from_release(read_release(_bounded(path)), _heads_beside(config.root), config)
         entries = json.loads(_bounded(path))
     except (*DAMAGE, OSError, EOFError, RecursionError, zlib.error) as problem:
         raise AnnotationError(f"{path} holds no labels of MPII ({type(problem).__name__})", "Fetch it again") from None
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+    people = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    if not people:
         raise AnnotationError(f"{path} is not a list of people", f"Take {NAME}, an h5 or the official .mat")
-    entry_form = _from_json if "joint_self" in entries[0] else _from_hrnet
-    return entry_form(path, entries, config)
+    survey = Survey([f"person {place} of the file" for place, entry in enumerate(entries, 1) if isinstance(entry, dict)])
+    form = _from_json if any("joint_self" in entry for entry in people) else _from_hrnet
+    labels, faults = _sound(form(people, survey, config), survey)
+    nobody = Survey([f"person {place} of the file" for place, entry in enumerate(entries, 1) if not isinstance(entry, dict)])
+    nobody.error(nobody.sound, "annotation-entry", "is not an object")
+    return labels, nobody.faults + faults
+
+
+def _sound(labels: _Labels, survey: Survey) -> tuple[_Labels, list[Fault]]:
+    """Without those in whom something is wrong."""
+    columns = {field.name: getattr(labels, field.name) for field in fields(labels)}
+    kept: dict[str, Any] = {
+        name: column[survey.sound] if isinstance(column, np.ndarray) else [value for value, sound in zip(column, survey.sound, strict=True) if sound]
+        for name, column in columns.items()
+        if column is not None
+    }
+    return replace(labels, **kept), survey.faults
 
 
 def _bounded(path: Path) -> bytes:
@@ -116,11 +143,11 @@ def _bounded(path: Path) -> bytes:
     return content
 
 
-def _from_h5(path: Path) -> _Labels:
-    found = read_hourglass_labels(path, len(MPII))
+def _from_h5(path: Path) -> tuple[_Labels, Survey]:
+    found, survey = survey_hourglass_labels(path, len(MPII))
     labelled = (found.keypoints != 0).any(-1)
-    return _Labels(
-        images=_inside(path, found.images),
+    labels = _Labels(
+        images=found.images,
         keypoints=np.where(labelled[..., None], found.keypoints - 1, 0.0),
         labelled=labelled,
         occluded=labelled & (found.visible < 0.5),
@@ -129,19 +156,25 @@ def _from_h5(path: Path) -> _Labels:
         heads=np.maximum(found.lengths, 0),
         numbers=[(int(i) + 1, int(p) + 1) for i, p in zip(found.image_numbers, found.person_numbers, strict=True)],
     )
+    return labels, survey
 
 
-def _from_json(path: Path, entries: list[dict[str, Any]], config: Mpii) -> _Labels:
-    joints = _numbers(path, entries, "joint_self", (16, 3))
-    places = _numbers(path, entries, "objpos", (2,))
-    scales = _numbers(path, entries, "scale_provided", ())
-    order = np.stack([_numbers(path, entries, name, ()) for name in ("annolist_index", "people_index")], 1).astype(int)
-    numbers = [(int(i), int(p)) for i, p in order]
+def _from_json(entries: Sequence[dict[str, Any]], survey: Survey, config: Mpii) -> _Labels:
+    def read(rule: str, field: str, shape: tuple[int, ...] = ()) -> Float[np.ndarray, "n ..."]:
+        return survey.numbers([entry.get(field) for entry in entries], rule, field, shape)
+
+    joints, places, scales = read("keypoints", "joint_self", (16, 3)), read("place", "objpos", (2,)), read("scale", "scale_provided")
+    numbers = [(int(i), int(p)) for i, p in zip(read("annotation-id", "annolist_index"), read("annotation-id", "people_index"), strict=True)]
+    validation, others = read("picture-facts", "isValidation") > 0.5, read("picture-facts", "numOtherPeople")
+    images = _names(entries, "img_paths", survey)
+    survey.flags(joints[..., 2], "joint_self")
+    survey.scales(scales, "scale_provided")
+    survey.different(numbers)
     labelled = (joints[..., :2] != 0).any(-1)
     middles, sides = _squares(places, scales)
     heads = _heads_beside(config.root)
     return _Labels(
-        images=_inside(path, [entry.get("img_paths") for entry in entries]),
+        images=images,
         keypoints=np.where(labelled[..., None], joints[..., :2] - 1, 0.0),
         labelled=labelled,
         occluded=labelled & (joints[..., 2] < 0.5),
@@ -149,16 +182,23 @@ def _from_json(path: Path, entries: list[dict[str, Any]], config: Mpii) -> _Labe
         sides=sides,
         heads=np.array([heads.get(number, 0.0) for number in numbers]),
         numbers=numbers,
-        validation=[value > 0.5 for value in _numbers(path, entries, "isValidation", ())],
-        others=[int(value) for value in _numbers(path, entries, "numOtherPeople", ())],
+        validation=validation.tolist(),
+        others=[int(value) for value in others],
     )
 
 
-def _from_hrnet(path: Path, entries: list[dict[str, Any]], config: Mpii) -> _Labels:
+def _from_hrnet(entries: Sequence[dict[str, Any]], survey: Survey, config: Mpii) -> _Labels:
     """HRNet's json: 1 says "labelled" there, and who is occluded is not kept. Images count in their order."""
-    joints, flags = _numbers(path, entries, "joints", (16, 2)), _numbers(path, entries, "joints_vis", (16,))
-    middles, sides = _squares(_numbers(path, entries, "center", (2,)), _numbers(path, entries, "scale", ()))
-    images = _inside(path, [entry.get("image") for entry in entries])
+
+    def read(rule: str, field: str, shape: tuple[int, ...] = ()) -> Float[np.ndarray, "n ..."]:
+        return survey.numbers([entry.get(field) for entry in entries], rule, field, shape)
+
+    joints, flags = read("keypoints", "joints", (16, 2)), read("keypoints", "joints_vis", (16,))
+    places, scales = read("place", "center", (2,)), read("scale", "scale")
+    images = _names(entries, "image", survey)
+    survey.flags(flags, "joints_vis")
+    survey.scales(scales, "scale")
+    middles, sides = _squares(places, scales)
     order = {name: number for number, name in enumerate(dict.fromkeys(images), 1)}
     seen: Counter[str] = Counter()
     numbers = []
@@ -178,15 +218,21 @@ def _from_hrnet(path: Path, entries: list[dict[str, Any]], config: Mpii) -> _Lab
     )
 
 
-def _from_release(rects: Sequence[Rect], heads: dict[tuple[int, int], float], config: Mpii) -> _Labels:
+def _from_release(people: Sequence[Rect | Broken], heads: dict[tuple[int, int], float], config: Mpii) -> tuple[_Labels, list[Fault]]:
     """The official file names the people of its test set, not those of Tompson's validation set: those are looked up in a valid.h5."""
     if not heads and config.splits is None and config.split != "all":
         raise AnnotationError(f"the official file does not say who is in split {config.split!r}", "Put valid.h5 beside it, or use --data.split all")
-    rects_of = Counter(rect.number[0] for rect in rects)
-    named = [rect for rect in rects if rect.labelled.any()]
+    rects_of = Counter(person.number[0] for person in people)
+    broken = Survey([f"person {person.number[1]} of image {person.number[0]}" for person in people])
+    for i, person in enumerate(people):
+        if isinstance(person, Broken):
+            broken.error(np.arange(len(people)) == i, person.rule, person.detail)
+    named = [person for person in people if isinstance(person, Rect) and person.labelled.any()]
+    survey = Survey([f"person {rect.number[1]} of image {rect.number[0]}" for rect in named])
+    images = _names([{"name": rect.image} for rect in named], "name", survey)
     middles, sides = _squares(np.array([rect.place for rect in named]).reshape(-1, 2), np.array([rect.scale for rect in named]))
-    return _Labels(
-        images=_inside(config.root, [rect.image for rect in named]),
+    labels = _Labels(
+        images=images,
         keypoints=np.array([np.where(rect.labelled[:, None], rect.keypoints - 1, 0.0) for rect in named]).reshape(-1, 16, 2),
         labelled=np.array([rect.labelled for rect in named], bool).reshape(-1, 16),
         occluded=np.array([rect.occluded for rect in named], bool).reshape(-1, 16),
@@ -198,6 +244,8 @@ def _from_release(rects: Sequence[Rect], heads: dict[tuple[int, int], float], co
         validation=[rect.number in heads for rect in named],
         others=[rects_of[rect.number[0]] - 1 for rect in named],
     )
+    labels, faults = _sound(labels, survey)
+    return labels, broken.faults + faults
 
 
 def _squares(places: Float[np.ndarray, "n 2"], scales: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
@@ -226,31 +274,10 @@ def _heads_by_place(root: Path, images: Sequence[str], joints: Float[np.ndarray,
     return np.array([max(lengths.get((name, *np.trunc(person[head]).tolist()), 0.0), 0.0) for name, person in zip(images, joints, strict=True)])
 
 
-def _numbers(path: Path, entries: list[dict[str, Any]], field: str, shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
-    """One field of everybody. AnnotationError naming the first person in whom it is not made of so many numbers."""
-    try:
-        values = np.array([entry[field] for entry in entries], np.float64)
-        if values.shape == (len(entries), *shape) and (np.abs(values) < LARGEST).all():
-            return values
-    except (KeyError, ValueError, TypeError, OverflowError):
-        pass
-    place = next((i for i, entry in enumerate(entries) if not _fits(entry.get(field), shape)), 0)
-    kind = "a number" if not shape else f"{' x '.join(map(str, shape))} numbers"
-    raise AnnotationError(f"{path}: person {place + 1} of the file: `{field}` is not {kind}", "Fetch the file again") from None
-
-
-def _fits(value: Any, shape: tuple[int, ...]) -> bool:
-    try:
-        numbers = np.array(value, np.float64)
-    except (ValueError, TypeError, OverflowError):
-        return False
-    return numbers.shape == shape and bool((np.abs(numbers) < LARGEST).all())
-
-
-def _inside(path: Path, names: Sequence[Any]) -> list[str]:
-    wrong = [name for name in names if not stays_inside(name)]
-    if wrong:
-        raise AnnotationError(f"{path}: picture {wrong[0]!r:.80} is not a file name inside images/", "Fetch the file again")
+def _names(entries: Sequence[dict[str, Any]], field: str, survey: Survey) -> list[str]:
+    """The pictures, as file names inside the image folder."""
+    names = [entry.get(field) for entry in entries]
+    survey.error([not stays_inside(name) for name in names], "picture-name", f"`{field}` is not a file name inside images/")
     return [str(name) for name in names]
 
 

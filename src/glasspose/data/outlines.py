@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from glasspose.configs.data import Coco, Data
-from glasspose.data.coco import Fault, are_numbers, document_of, path_of
+from glasspose.data.coco import are_numbers, document_of, path_of
+from glasspose.data.faults import Fault
 from glasspose.errors import AnnotationError
 from glasspose.geometry import Matrix, warp
 from glasspose.structures import Annotation

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from glasspose.errors import MissingError
 from glasspose.models.pixels import Pixels
 
+WITHOUT = "begin from chance with --model.no-pretrained"
+
 
 class Backbone(nn.Module):
     """A residual network without its classifier: images to features at a thirty-second of the resolution.
@@ -35,9 +37,9 @@ class Backbone(nn.Module):
         layers = [getattr(self.network, f"layer{i}") for i in (1, 2, 3, 4)] if old else list(self.network.stages)
         return {"stem": self.network.maxpool if old else self.network.stem} | {f"layer{i}": layer for i, layer in enumerate(layers, 1)}
 
-    def load_pretrained(self) -> str:
-        """Take timm's weights for ImageNet. Returns their name. MissingError where they are neither here nor to be had."""
-        return load_pretrained(self.network, self.name)
+    def load_pretrained(self, *, download: bool = False) -> str:
+        """Take timm's weights for ImageNet. Returns their name. MissingError where they are not here and may not be, or cannot be, fetched."""
+        return load_pretrained(self.network, self.name, download=download)
 
 
 class HighResolution(nn.Module):
@@ -59,26 +61,36 @@ class HighResolution(nn.Module):
         features: Tensor = self.network(images)[0]
         return features
 
-    def load_pretrained(self) -> str:
-        """Take timm's weights for ImageNet. Returns their name. MissingError where they are neither here nor to be had."""
-        return load_pretrained(self.network, self.name)
+    def load_pretrained(self, *, download: bool = False) -> str:
+        """Take timm's weights for ImageNet. Returns their name. MissingError where they are not here and may not be, or cannot be, fetched."""
+        return load_pretrained(self.network, self.name, download=download)
 
 
-def load_pretrained(network: nn.Module, name: str) -> str:
-    """Copy timm's weights of this name, which are downloaded where no earlier download is kept."""
+def load_pretrained(network: nn.Module, name: str, *, download: bool = False) -> str:
+    """Copy timm's weights of this name: those that an earlier download has left here, else, only where `download`, from huggingface.co."""
+    timm, kept = _timm(), kept_weights(name)
+    if kept is None and not download:
+        raise MissingError(f"the ImageNet weights of {name} are not on this machine", f"Add --download (in Python download=True), or {WITHOUT}")
     try:
-        theirs = _timm().create_model(name, pretrained=True)
+        theirs = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=None if kept is None else {"file": kept})
     except Exception as problem:  # whatever stands between here and the weights: network, proxy, cache, disk
         raise MissingError(
-            f"the ImageNet weights of {name} cannot be had ({type(problem).__name__})",
-            "Connect to the internet once, or set model.pretrained to false",
+            f"the ImageNet weights of {name} cannot be had ({type(problem).__name__})", f"Connect to the internet once, or {WITHOUT}"
         ) from None
     state = theirs.state_dict()
     own = network.state_dict()
     if any(key not in state or state[key].shape != value.shape for key, value in own.items()):
-        raise MissingError(f"the installed timm has other weights of {name}", "Install another version of timm, or set model.pretrained to false")
+        raise MissingError(f"the installed timm has other weights of {name}", f"Install another version of timm, or {WITHOUT}")
     network.load_state_dict({key: state[key] for key in own})
     return f"timm/{theirs.default_cfg.get('architecture', name)}.{theirs.default_cfg.get('tag', '')}".rstrip(".")
+
+
+def kept_weights(name: str) -> str | None:
+    """The file in which an earlier download keeps timm's weights of this name. Opens no connection."""
+    _timm()
+    card = import_module("timm.models").get_pretrained_cfg(name)
+    found = import_module("huggingface_hub").try_to_load_from_cache(card.hf_hub_id, card.hf_hub_filename or "model.safetensors")
+    return found if isinstance(found, str) else None
 
 
 def _create(name: str, **options: Any) -> Any:

@@ -32,6 +32,6 @@ class HighResolutionNetwork(nn.Module):
         network = self.backbone.network
         return {"stem": network.act2, "layer1": network.layer1, "stack0.features": self.features}
 
-    def load_pretrained(self) -> str:
+    def load_pretrained(self, *, download: bool = False) -> str:
         """Take timm's weights for ImageNet as the backbone's; their name."""
-        return self.backbone.load_pretrained()
+        return self.backbone.load_pretrained(download=download)

@@ -43,6 +43,6 @@ class ResnetRegressor(nn.Module):
         """The places whose outputs explanations look at."""
         return self.backbone.taps() | {"stack0.features": self.readout}
 
-    def load_pretrained(self) -> str:
+    def load_pretrained(self, *, download: bool = False) -> str:
         """Take timm's weights for ImageNet as the backbone's; their name."""
-        return self.backbone.load_pretrained()
+        return self.backbone.load_pretrained(download=download)

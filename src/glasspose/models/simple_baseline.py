@@ -33,9 +33,9 @@ class SimpleBaselineNetwork(nn.Module):
         """The places whose outputs explanations look at."""
         return self.backbone.taps() | {"stack0.features": self.deconvolutions}
 
-    def load_pretrained(self) -> str:
+    def load_pretrained(self, *, download: bool = False) -> str:
         """Take timm's weights for ImageNet as the backbone's; their name."""
-        return self.backbone.load_pretrained()
+        return self.backbone.load_pretrained(download=download)
 
 
 def _doubled(inputs: int, outputs: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +21,17 @@ WITHOUT_EPS = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", "keypointrcnn
 """Published with frozen normalisation that adds nothing to variances; so was what was fine-tuned from them."""
 
 
-def open_torchvision(builder: str, weights: Path | None, device: str, threshold: float) -> Callable[[Image], PersonBoxes]:
-    """A detector of `torchvision.models.detection` by its builder's name; without a weight file the published one, downloaded once."""
+def open_torchvision(builder: str, weights: Path | None, device: str, threshold: float, download: bool = False) -> Callable[[Image], PersonBoxes]:
+    """A detector of `torchvision.models.detection` by its builder's name; without a weight file the published one.
+
+    It is taken from torch's cache, and fetched into that only where `download`.
+    """
     place = torch_device(device)
     models = optional("torchvision.models")
     known = models.list_models(module=models.detection)
     if builder not in known:
         raise UsageError(f"torchvision has no detector {builder!r}", f"It has {', '.join(known)}")
-    state = _published(models, builder) if weights is None else _from_file(weights)
+    state = _published(models, builder, download) if weights is None else _from_file(weights)
     network = _network(models, builder, state, weights or Path(builder)).eval().to(place)
 
     def detect(image: Image) -> PersonBoxes:
@@ -62,10 +66,13 @@ def _drop_eps(network: nn.Module) -> None:
             module.eps = 0.0
 
 
-def _published(models: Any, builder: str) -> Mapping[str, Tensor]:
-    """Torchvision's own weights from its cache or the network, never unpickled beyond tensors."""
+def _published(models: Any, builder: str, download: bool) -> Mapping[str, Tensor]:
+    """Torchvision's own weights from its cache or, where `download`, the network; never unpickled beyond tensors."""
     weights = models.get_model_weights(builder).DEFAULT
     remedy = f"Fetch {weights.url} elsewhere and name torchvision:{builder}@FILE"
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
+    if not download and not kept.is_file():
+        raise MissingError(f"the weights of {builder} are not on this machine", f"Add --download (in Python download=True). {remedy}")
     try:
         state: Mapping[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except OSError as problem:

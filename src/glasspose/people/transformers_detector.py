@@ -17,12 +17,15 @@ from glasspose.structures import Image
 FILES = "config.json, preprocessor_config.json and model.safetensors"
 
 
-def open_transformers(name: str, device: str, threshold: float) -> Callable[[Image], PersonBoxes]:
-    """Any model for object detection that names a class "person", or has one class only. No code of the repository runs, no pickle is read."""
+def open_transformers(name: str, device: str, threshold: float, download: bool = False) -> Callable[[Image], PersonBoxes]:
+    """Any model for object detection that names a class "person", or has one class only. No code of the repository runs, no pickle is read.
+
+    A repository is taken from this machine's cache; the hub is asked only where `download`.
+    """
     place = torch_device(device)
     if not Path(name).is_dir() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
         raise InputError(f"{name} is no folder, and no name on the hub", f"Name a folder that holds {FILES}")
-    processor, network = _opened(optional("transformers"), name)
+    processor, network = _opened(optional("transformers"), name, download)
     person = _person_label(network.config.id2label, name)
     network = network.eval().to(place)
 
@@ -38,10 +41,10 @@ def open_transformers(name: str, device: str, threshold: float) -> Callable[[Ima
     return detect
 
 
-def _opened(transformers: Any, name: str) -> tuple[Any, Any]:
+def _opened(transformers: Any, name: str, download: bool) -> tuple[Any, Any]:
     """The image processor and the network, with every one of its weights found in the file."""
     local = Path(name).is_dir()
-    options = {"local_files_only": local, "trust_remote_code": False}
+    options = {"local_files_only": local or not download, "trust_remote_code": False}
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(name, **options)
         network, loading = transformers.AutoModelForObjectDetection.from_pretrained(
@@ -52,6 +55,9 @@ def _opened(transformers: Any, name: str) -> tuple[Any, Any]:
     except Exception as problem:  # configurations and files of others fail in as many ways as they can be wrong
         if local:
             raise WeightsError(f"{name} holds no detector for transformers: {_one_line(problem)}", f"It needs {FILES}") from None
+        if not download:
+            remedy = f"Add --download (in Python download=True), or name a folder that holds {FILES}"
+            raise MissingError(f"{name} is not on this machine, or not whole", remedy) from None
         raise MissingError(f"{name} cannot be had from the hub: {_one_line(problem)}", f"Name a folder that holds {FILES}") from None
     lacking = sorted([*loading["missing_keys"], *(str(key) for key in loading["mismatched_keys"])])
     if lacking:
