@@ -364,13 +364,27 @@ CELLS = (
             measured="coco",
             systems="M8",
             document=document,
-            why="COCO in full, 256 px; counted with a fault (docs/metrics.md)" if document else "",
+            why="COCO in full, 256 px" if document else "",
         )
         for name, label, options, document in (
             ("4", "4 stacks, linear", (), ""),
-            ("4-sigmoid", "4 stacks, sigmoid", ("--model.output", "sigmoid"), "PCK .787, AP .575"),
+            ("4-sigmoid", "4 stacks, sigmoid", ("--model.output", "sigmoid"), "AP .575"),
             ("4-separable", "4 stacks, separable", ("--model.separable",), ""),
         )
+    ),
+    Cell(
+        name="victoria-4-original",
+        group=VICTORIA,
+        label="4 stacks, sigmoid, read off and counted as there",
+        init="victoria-4-sigmoid",
+        trains=False,
+        evaluate=("--decoder", "uvic_flip"),
+        learns="coco",
+        measured="coco",
+        baseline="victoria-4-sigmoid",
+        systems="E5",
+        document="PCK .787",
+        why="COCO in full, 256 px; keypoints that nobody labelled count as right where nothing is found (docs/metrics.md)",
     ),
 )
 
