@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
 
 from explain.turning_for_tests import coloured_sample, turning
 from glasspose import explain
@@ -74,6 +74,19 @@ def test_a_pipeline_without_nulls_finds_clusters_everywhere_and_the_self_test_sa
     monkeypatch.setattr(grouping, "STABLE", -1.0)
     monkeypatch.setattr(grouping, "LEVEL", 1.1)
     assert grouping.selftest_clusters()[1].passed is False
+
+
+def test_silhouettes_of_many_people_are_those_of_some_of_them(monkeypatch):
+    """Close to those of all, and no pair beyond them is looked at."""
+    six = six_clusters(np.random.default_rng(0), 600)[1]
+    points = principal(six).scores
+    whole = grouping.by_silhouette(points, ks=(2, 6))
+    assert whole[6] == pytest.approx(silhouette_score(points, KMeans(6, n_init=10, max_iter=1000, random_state=0).fit_predict(points)))
+    monkeypatch.setattr(grouping, "MOST_APART", 150)
+    some = grouping.by_silhouette(points, ks=(2, 6))
+    assert grouping._Apart(points).distances.shape == (150, 150)
+    assert [some[k] for k in (2, 6)] == pytest.approx([whole[k] for k in (2, 6)], abs=0.05)
+    assert some != whole
 
 
 def test_clusters_do_not_depend_on_the_order_of_people(monkeypatch):

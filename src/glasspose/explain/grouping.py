@@ -24,6 +24,8 @@ FITS = 20
 NULLS = 120
 LEVEL = 0.01
 MOST_COMPONENTS = 20
+MOST_APART = 1000
+"""People among whom silhouettes are measured, evenly spread over all: every pair of them is looked at."""
 Labels = Int[np.ndarray, " N"]
 
 
@@ -63,8 +65,8 @@ def grouped(
     ks = [k for k in ks if k < len(points) / 4]
     rng = np.random.default_rng(seed)
     labels = {k: _fit(points, k, seed)[0] for k in ks}
-    apart = _distances(points)
-    silhouettes = np.array([_silhouette(apart, labels[k]) for k in ks])
+    apart = _Apart(points)
+    silhouettes = np.array([apart.silhouette(labels[k]) for k in ks])
     agreeing = [_pairs(points, k, rng, fits or FITS, groups) for k in ks]
     stability, spread = np.array([a.mean() for a in agreeing]), np.array([np.quantile(a, [0.025, 0.975]) for a in agreeing])
     draws = {name: np.array([_curve(draw(points, rng), ks, seed) for _ in range(NULLS)]) for name, draw in SHAPES.items()}
@@ -86,8 +88,8 @@ def grouped(
 def by_silhouette(points: Float[np.ndarray, "N P"], seed: int = 0, ks: Sequence[int] = KS) -> dict[int, float]:
     """The thesis's way: 10 starts, at most 1000 rounds, k where the silhouette is largest, and nothing that it is compared with."""
     fitted = {k: KMeans(k, n_init=10, max_iter=1000, random_state=seed).fit_predict(points) for k in ks if k < len(points) / 2}
-    apart = _distances(points)
-    return {k: _silhouette(apart, found) for k, found in fitted.items()}
+    apart = _Apart(points)
+    return {k: apart.silhouette(found) for k, found in fitted.items()}
 
 
 def silhouettes_of(points: Float[np.ndarray, "N P"], k: int, seed: int = 0) -> Float[np.ndarray, " N"]:
@@ -110,13 +112,17 @@ def _fit(points: np.ndarray, k: int, seed: int, starts: int = 5) -> tuple[Labels
     return model.labels_, model
 
 
-def _distances(points: np.ndarray) -> np.ndarray:
-    found: np.ndarray = squareform(pdist(points))
-    return found
+class _Apart:
+    """How far apart the points are, or `MOST_APART` of them."""
 
+    def __init__(self, points: np.ndarray) -> None:
+        self.chosen = np.linspace(0, len(points) - 1, min(MOST_APART, len(points))).round().astype(int)
+        self.distances: np.ndarray = squareform(pdist(points[self.chosen]))
 
-def _silhouette(apart: np.ndarray, labels: Labels) -> float:
-    return float(silhouette_score(apart, labels, metric="precomputed")) if len(set(labels.tolist())) > 1 else -1.0
+    def silhouette(self, labels: Labels) -> float:
+        """The mean over the chosen ones; -1 where they are in one group."""
+        own = labels[self.chosen]
+        return float(silhouette_score(self.distances, own, metric="precomputed")) if len(set(own.tolist())) > 1 else -1.0
 
 
 def _pairs(points: np.ndarray, k: int, rng: np.random.Generator, fits: int, groups: np.ndarray | None) -> np.ndarray:
@@ -132,8 +138,8 @@ def _pairs(points: np.ndarray, k: int, rng: np.random.Generator, fits: int, grou
 
 
 def _curve(points: np.ndarray, ks: Sequence[int], seed: int) -> np.ndarray:
-    apart = _distances(points)
-    return np.array([_silhouette(apart, _fit(points, k, seed, starts=1)[0]) for k in ks])
+    apart = _Apart(points)
+    return np.array([apart.silhouette(_fit(points, k, seed, starts=1)[0]) for k in ks])
 
 
 def _against(observed: np.ndarray, draws: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
