@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from commands_for_tests import ROOT
+from glasspose.configs.framing import Framing
 from glasspose.measuring import match, numbers
 from glasspose.skeletons import LSP, MPII, Skeleton
 from glasspose.structures import Annotation
@@ -40,7 +41,7 @@ def told_of(everyone, offset=0.0):
 def measured(skeleton, offset=0.0, names=()):
     everyone = people(skeleton)
     told = told_of(everyone, offset)
-    return numbers(told, everyone, match(told, everyone, skeleton, (256, 256), 1.25), names)
+    return numbers(told, everyone, match(told, everyone, skeleton, (256, 256), Framing()), names)
 
 
 def valid(part):
@@ -84,7 +85,7 @@ def test_the_thesis_sees_the_evaluation_square():
 
 def test_the_grid_has_the_aspect_of_the_input():
     everyone = people(LSP)
-    matched = match(told_of(everyone), everyone, LSP, (256, 192), 1.25)
+    matched = match(told_of(everyone), everyone, LSP, (256, 192), Framing())
     assert matched.grid == (64, 48)
     assert np.abs(np.linalg.det(matched.to_grid[:, :, :2])) ** 0.5 == pytest.approx(np.full(5, 48 / (250 * 1.25)))
 
@@ -94,7 +95,7 @@ def test_a_network_that_answers_with_the_corner_is_noticed():
     everyone = people(LSP)
     told = told_of(everyone)
     told[:, :7, :2] = -25.0
-    report = numbers(told, everyone, match(told, everyone, LSP, (256, 256), 1.25)).report
+    report = numbers(told, everyone, match(told, everyone, LSP, (256, 256), Framing())).report
     assert report["corners"]["labelled"]["value"] == 0.5
     assert report["corners"]["labels"]["value"] == 0.0
 

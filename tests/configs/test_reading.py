@@ -101,10 +101,6 @@ REFUSED = {
     "a float of base 60": (DRAWN + "seed: 1" + ":59" * 1_300 + ".5\n", ""),
     "the same split": (DRAWN + "validation: train\n", "split"),
     "a model that does not fit the codec": (DRAWN + "model: {kind: unet}\ncodec: {kind: rle}\n", "models that fit codec rle are deeppose, resnet"),
-    "views that are not square": (
-        "data: {kind: drawn_people}\non_device: true\nmodel: {input_size: [256, 192]}\n",
-        "on_device makes square views",
-    ),
     "views that are not made there": (
         "data: {kind: drawn_people}\non_device: true\naugmentation: {wide: 0, close: 0, grey: 0, blur: 0}\n",
         "on_device makes no such views: set augmentation.cut, augmentation.occlusion to 0",

@@ -194,8 +194,6 @@ class Recipe(Config):
     @model_validator(mode="after")
     def _views_are_made_on_the_device(self) -> "Recipe":
         more = [f"augmentation.{name}" for name in ELSEWHERE if getattr(self.augmentation, name)]
-        if self.on_device and self.model.input_size[0] != self.model.input_size[1]:
-            raise ValueError(f"on_device makes square views, and model.input_size is {self.model.input_size}: leave on_device out")
         if self.on_device and more:
             raise ValueError(f"on_device makes no such views: set {', '.join(more)} to 0")
         return self

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from glasspose.data.loading import EpochSampler, PackedPeople
+from glasspose.data.loading import EpochSampler, PackedPeople, person_of
 from glasspose.data.transforms import TURNED
 from glasspose.errors import MissingError
 from glasspose.geometry import PADDING, Matrix, transform
@@ -38,13 +38,16 @@ class PackOnDevice:
     def __init__(self, people: PackedPeople, device: torch.device) -> None:
         self.size, self.device, self.augmentation, self.seed = people.size, device, people.augmentation, people.seed
         first, skeleton = people.packs[0], people.packs[0].skeleton
-        self.square, side = first.size, first.crops.shape[1]
-        self.shrink = max(1, int(first.size / min(self.size)))
+        rows = [(people.packs[which], place) for which, place in people.places]
+        sides = np.array([np.ptp(person_of(*row).view(self.size).reshape(2, 2)[:, 0]) for row in rows])
+        self.zoom = self.size[1] / sides
+        """Pixels of the input for one of the crop, of everybody."""
+        side = first.crops.shape[1]
+        self.shrink = max(1, int(1 / self.zoom.max() + 1e-6))
         """Pixels of the crop for one of the input: whole pixels are averaged first, as `geometry.warp` does."""
         self.middle = (side - 1) / 2
         self.flip, self.mirrors = torch.tensor(skeleton.flip, device=device), skeleton.mirrors
         self.crops = _crops(people, device)
-        rows = [(people.packs[which], place) for which, place in people.places]
         self.keypoints = self._kept([transform(pack.keypoints[place], pack.image_to_crop[place]) for pack, place in rows])
         self.labelled, self.occluded = (
             torch.from_numpy(np.stack([getattr(pack, name)[place] for pack, place in rows])).to(device) for name in ("labelled", "occluded")
@@ -58,7 +61,7 @@ class PackOnDevice:
         """These people, augmented; a view is a function of (seed, epoch, index), whoever else is in the batch."""
         draws, turns = self._draws(epoch)
         rows = index.numpy()
-        matrices, mirrors = self._placed(draws[rows, :5], turns[rows])
+        matrices, mirrors = self._placed(draws[rows, :5], turns[rows], self.zoom[rows])
         index, matrix, mirrored = index.to(self.device), self._kept(matrices), torch.from_numpy(mirrors).to(self.device)
         images = self._normalised(self._warped(self.crops[index], matrix), draws[rows, 5:])
         keypoints = self.keypoints[index] @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
@@ -87,16 +90,18 @@ class PackOnDevice:
             self._table = epoch, rng.random((len(self.crops), DRAWS)), rng.standard_normal(len(self.crops))
         return self._table[1:]
 
-    def _placed(self, draws: Float[np.ndarray, "B 5"], turns: Float[np.ndarray, " B"]) -> tuple[Matrix, Bool[np.ndarray, " B"]]:
+    def _placed(
+        self, draws: Float[np.ndarray, "B 5"], turns: Float[np.ndarray, " B"], zoom: Float[np.ndarray, " B"]
+    ) -> tuple[Matrix, Bool[np.ndarray, " B"]]:
         """Matrices (B, 2, 3) from crop to input, and who is mirrored."""
         options, count = self.augmentation, len(draws)
         scale, turn, shift, mirrored = np.ones(count), np.zeros(count), np.zeros((count, 2)), np.zeros(count, bool)
         if options is not None:
             scale = np.exp(_around(draws[:, 0], options.scale))
             turn = np.clip(turns * options.rotation / 2, -options.rotation, options.rotation) * (draws[:, 1] < TURNED)
-            shift = _around(draws[:, 2:4], options.translation) * self.square
+            shift = _around(draws[:, 2:4], options.translation) * np.array([self.size[1], self.size[0]]) / zoom[:, None]
             mirrored = (draws[:, 4] < options.flip) & self.mirrors
-        grown = min(self.size) / (self.square * scale)
+        grown = zoom / scale
         cos, sin = np.cos(np.deg2rad(turn)) * grown, np.sin(np.deg2rad(turn)) * grown
         linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)
         to = np.array([(self.size[1] - 1) / 2, (self.size[0] - 1) / 2])
