@@ -75,9 +75,8 @@ class Dimension:
 
 def dimension(rows: Float[np.ndarray, "N D"], seed: int = 0) -> Dimension:
     """The count of components for 95 % and the participation ratio."""
-    gram = centred(rows)
-    whole = _spectrum(gram)
-    drawn = [_spectrum(_recentred(gram[np.ix_(half, half)])) for half in halves(len(rows), seed)]
+    whole = _variances(rows)
+    drawn = [_variances(rows[half]) for half in halves(len(rows), seed)]
     counts, ratios = np.array([components_for(v) for v in drawn], float), np.array([participation(v) for v in drawn])
     components, ratio = components_for(whole), participation(whole)
     return Dimension(
@@ -110,10 +109,8 @@ def centred(rows: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N N"]:
     return found
 
 
-def _recentred(gram: np.ndarray) -> np.ndarray:
-    found: np.ndarray = gram - gram.mean(0) - gram.mean(1)[:, None] + gram.mean()
-    return found
-
-
-def _spectrum(gram: np.ndarray) -> np.ndarray:
-    return np.clip(np.linalg.eigvalsh(gram)[::-1], 0.0, None)
+def _variances(rows: Float[np.ndarray, "N D"]) -> np.ndarray:
+    """Along the principal axes, largest first, up to a factor; from the products of people or of numbers, whichever are fewer."""
+    apart = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
+    products = apart @ apart.T if rows.shape[0] <= rows.shape[1] else apart.T @ apart
+    return np.clip(np.linalg.eigvalsh(products)[::-1], 0.0, None)
