@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glasspose.__main__ import main
-from glasspose.benchmarks import folder, gpu
+from glasspose.benchmarks import folder, gpu, reports
 from glasspose.benchmarks.catalogue import BENCHMARKS, CLOCKS, ON_GPUS, benchmark, clock_of
 from glasspose.benchmarks.options import Options
 from glasspose.benchmarks.reports import kept, save, table
@@ -90,6 +90,20 @@ def test_what_is_measured_by_the_wall_says_so(name, tmp_path):
     """The trainers of `processes` and the steps of `gpu` are timed by time.perf_counter on any number of threads."""
     save(tmp_path, name, Options(threads="one"), [])
     assert json.loads((tmp_path / f"{name}.json").read_text())["clock"] == ("CPU time" if name == "targets" else "wall time")
+
+
+def test_growth_has_a_plot_that_names_every_slope(tmp_path, monkeypatch):
+    """The committed measurement, drawn again."""
+    rows = json.loads((DOCS / "results/bench/two-cpu-cores/growth.json").read_text())["rows"]
+    drawn = []
+    monkeypatch.setattr(reports, "png_of", lambda figure: drawn.append(figure) or b"png")
+    assert reports.growth_plot(rows) == b"png"
+    axes = drawn[0].axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        f"{work}, slope {row['more']['exponent of the three largest']:.2f}"
+        for work, row in zip(("data pack", "evaluate", "explain latent"), rows, strict=True)
+    ]
+    assert [list(line.get_ydata()) for line in axes.lines] == [row["more"]["seconds"] for row in rows]
 
 
 def test_every_walk_over_a_folder_has_a_cache_of_its_own(tmp_path, monkeypatch):

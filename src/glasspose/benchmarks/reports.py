@@ -23,6 +23,8 @@ def save(folder: Path, name: str, options: Options, rows: Sequence[Row]) -> None
     content = json.dumps(told | {"rows": [row.to_json() for row in rows]}, indent=1) + "\n"
     write_atomically(folder / f"{name}{'' if options.threads == 'one' else '.all'}.json", content.encode())
     write_atomically(folder / "ratios.png", plot(folder))
+    if name == "growth" and rows:
+        write_atomically(folder / "growth.png", growth_plot([row.to_json() for row in rows]))
 
 
 def kept(folder: Path) -> list[dict[str, Any]]:
@@ -67,6 +69,23 @@ def plot(folder: Path) -> bytes:
     axes.grid(axis="x", color=GREY, linewidth=0.3)
     names = [f"{row['name']}{'' if row['threads'] == 'one' else ', all threads'}: {_short(row['baseline'])}" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), names, fontsize=7)
+    return png_of(figure)
+
+
+def growth_plot(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Seconds over people, both logarithmic, with the slope of the three largest."""
+    figure = canvas(6, 4)
+    axes = figure.add_subplot()
+    for row, colour, marker in zip(rows, (BLUE, ORANGE, GREY), "os^", strict=True):
+        work, found = row["baseline"].partition(":")[0], row["more"]
+        label = f"{work}, slope {found['exponent of the three largest']:.2f}"
+        axes.plot(found["people"], found["seconds"], color=colour, marker=marker, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="people", ylabel="seconds of CPU time, one thread")
+    axes.set_xticks(rows[0]["more"]["people"], [f"{count:,}" for count in rows[0]["more"]["people"]])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.grid(color=GREY, linewidth=0.3)
+    axes.legend(frameon=False, fontsize=9)
     return png_of(figure)
 
 
