@@ -387,19 +387,3 @@ CELLS = (
         why="COCO in full, 256 px; keypoints that nobody labelled count as right where nothing is found (docs/metrics.md)",
     ),
 )
-
-ELSEWHERE = (
-    ("Newell, 8 stacks, MPII", "recipes/newell-mpii.yaml --data.root $GLASSPOSE_DATA/mpii", "PCKh .901 (paper .909)"),
-    ("Newell, 2 stacks, MPII", "recipes/newell-mpii.yaml --data.root $GLASSPOSE_DATA/mpii --model.stacks 2", "PCKh .885"),
-    ("Newell, 8 stacks, FLIC", "recipes/newell-mpii.yaml --data.kind flic --data.root $GLASSPOSE_DATA/flic", "PCK@0.2 elbow 99.0, wrist 97.0"),
-    ("DeepPose's network, MPII", "recipes/deeppose-pose-lsp.yaml --data.kind mpii --data.root $GLASSPOSE_DATA/mpii", "30 % of head segments"),
-    ("ResNetV2-50, MPII", "recipes/resnetv2-pose-lsp.yaml --data.kind mpii --data.root $GLASSPOSE_DATA/mpii --download", "50 % of head segments"),
-    ("the thesis's hourglass, COCO in full", "recipes/thesis-hourglass-coco.yaml --data.root $GLASSPOSE_DATA/coco", ".441; visible .469; limbs .32"),
-    (
-        "the same with its autoencoder, COCO in full",
-        "recipes/thesis-autoencoder-lsp.yaml --init runs/thesis-coco/best.safetensors --data.kind coco --data.root $GLASSPOSE_DATA/coco",
-        ".474; visible .576; limbs .38",
-    ),
-    ("Victoria's hourglass, COCO in full", "recipes/uvic-hourglass-coco.yaml --data.root $GLASSPOSE_DATA/coco", "PCK .787, AP .575"),
-)
-"""What needs pictures that are not here: the run, the options of `glasspose train`, and what its document reports."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cells import CELLS, CROSS, ELSEWHERE, HEADS, OWN_MEASURE, VICTORIA, Cell
-from literature import CASCADE_FEATURE_AGGREGATION, SURVEYED
+from cells import CELLS, CROSS, HEADS, OWN_MEASURE, VICTORIA, Cell
+from literature import CASCADE_FEATURE_AGGREGATION, ELSEWHERE, SURVEYED
 from run import commands
 
 ROOT = Path(__file__).parents[1]

@@ -129,7 +129,7 @@ def test_every_result_belongs_to_a_cell_and_stands_on_the_page(modules):
         kept = json.loads(path.read_text())
         assert path.stem == f"{kept['cell']}-{kept['size']}-seed{kept['seed']}"
         assert modules["page"].row(cells[kept["cell"]], kept["size"]) in page
-    assert all(words in page for _, words, _ in modules["cells"].ELSEWHERE)
+    assert all(words in page for _, words, _ in modules["page"].ELSEWHERE)
 
 
 def test_a_result_was_run_with_the_options_of_its_cell(modules):
